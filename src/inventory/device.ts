@@ -1,0 +1,27 @@
+/** A device as it is offered to the scheduler: its name in the pool, its attributes, and how to find it in the kernel. */
+
+export type AttributeValue =
+  | { readonly string: string }
+  | { readonly int: number }
+  | { readonly bool: boolean }
+  | { readonly version: string };
+
+/** How the device is recognised in the kernel, in whichever namespace, under whichever name. */
+export interface DeviceIdentity {
+  /** Name in the host's namespace; absent for a device without a netdev. */
+  readonly ifname?: string;
+  readonly ifindex?: number;
+  readonly kind?: string;
+  readonly pciAddress?: string;
+  readonly permanentAddress?: string;
+  readonly address?: string;
+  readonly rdmaName?: string;
+}
+
+export interface Device {
+  /** DNS label, unique in the pool: `pci-0000-8a-00-0`, `eth1`, `net-…`. */
+  readonly name: string;
+  readonly identity: DeviceIdentity;
+  /** By full attribute name, `dra.net/ifName`. Sorted by name. */
+  readonly attributes: Readonly<Record<string, AttributeValue>>;
+}

@@ -1,0 +1,125 @@
+/**
+ * What the main thread may ask of a kernel Worker. Requests and answers are plain data. A namespace is named by a
+ * descriptor that `holdNetns` opened: descriptors belong to the process, so any Worker can use it, and the main thread
+ * closes it.
+ */
+
+import type { Address } from "../netlink/address.ts";
+import type { Link } from "../netlink/link.ts";
+import type { Neighbor } from "../netlink/neighbor.ts";
+import type { Route } from "../netlink/route.ts";
+import type { Rule } from "../netlink/rule.ts";
+import type { RdmaFacts } from "../rdma/facts.ts";
+import type { LinkLocation } from "../sysfs/net.ts";
+import type { PciDevice } from "../sysfs/pci.ts";
+import type { LinkStep, LinkSysctl } from "./steps.ts";
+
+export type NetnsRef = "host" | { readonly fd: number };
+
+/** A namespace held by `/proc/thread-self/ns/net` opened inside it, so that the runtime's mount is not pinned. */
+export interface HeldNetns {
+  readonly fd: number;
+  /** Inode of the namespace: its identity for as long as it is held. */
+  readonly inode: number;
+}
+
+/** All that a scan reads in the host's namespace. */
+export interface HostFacts {
+  readonly links: readonly Link[];
+  readonly addresses: readonly Address[];
+  /** Routes with prefix length 0 of all tables. */
+  readonly defaultRoutes: readonly Route[];
+  /** Index of the link towards each of the request's `routeTo` addresses; an unreachable one is left out. */
+  readonly routedBy: Readonly<Record<string, number>>;
+  /** By ifname: where the link stands in sysfs. */
+  readonly locations: Readonly<Record<string, LinkLocation>>;
+  readonly pci: readonly PciDevice[];
+  readonly rdma: RdmaFacts;
+}
+
+/** What a link is before it leaves, the only source for its return. Times are seconds left at `takenAtMs`. */
+export interface LinkSnapshot {
+  readonly takenAtMs: number;
+  readonly link: Link;
+  /** Name of the lower device (`IFLA_LINK`) when it is in the same namespace. */
+  readonly lowerName?: string;
+  readonly masterName?: string;
+  readonly addresses: readonly Address[];
+  /** Routes of all tables with a next hop over this link. */
+  readonly routes: readonly Route[];
+  readonly neighbors: readonly Neighbor[];
+  readonly sysctls: readonly LinkSysctl[];
+}
+
+/** One step that did not hold; the others were still tried when the request asked for it. */
+export interface FailedStep {
+  readonly step: LinkStep;
+  readonly problem: string;
+  readonly errno?: number;
+}
+
+/** A new link of a kind, as `ip link add` makes it. `kindData` is IFLA_INFO_DATA in hex. */
+export interface NewLink {
+  readonly ifname: string;
+  readonly kind: string;
+  readonly kindData?: string;
+  /** Index of the lower device, in the same namespace. */
+  readonly lower?: number;
+  readonly address?: string;
+  readonly mtu?: number;
+  /** For `veth`: the other end. */
+  readonly peerName?: string;
+}
+
+export interface NamespaceState {
+  readonly links: readonly Link[];
+  readonly addresses: readonly Address[];
+  readonly routes: readonly Route[];
+  readonly rules: readonly Rule[];
+  readonly neighbors: readonly Neighbor[];
+}
+
+/** The calls of a kernel Worker: name → request and answer. */
+export interface KernelCalls {
+  scan(request: {
+    readonly sysfsRoot: string;
+    readonly procRoot: string;
+    readonly routeTo: readonly string[];
+  }): HostFacts;
+  /** Opens the namespace at `path`. Throws SysError (ENOENT: it is gone; EINVAL: not a namespace). */
+  holdNetns(request: { readonly path: string }): HeldNetns;
+  listLinks(request: { readonly netns: NetnsRef }): readonly Link[];
+  readNamespace(request: { readonly netns: NetnsRef }): NamespaceState;
+  snapshotLink(request: { readonly netns: NetnsRef; readonly ifindex: number }): LinkSnapshot;
+  /**
+   * Moves the link under `temporaryName`, which must be free on both sides. Answers its index in `to`. When the kernel
+   * reports an error although the link moved (it is not transactional), the link counts as moved.
+   */
+  moveLink(request: {
+    readonly from: NetnsRef;
+    readonly ifindex: number;
+    readonly to: NetnsRef;
+    readonly temporaryName: string;
+  }): { readonly ifindex: number };
+  /**
+   * Runs steps on a link in order. `wasIfindex`: routes and next hops that name this index mean the link.
+   * With `onFailure: "stop"` the first failure throws; with `"continue"` failures are listed.
+   */
+  applySteps(request: {
+    readonly netns: NetnsRef;
+    readonly ifindex: number;
+    readonly wasIfindex?: number;
+    readonly steps: readonly LinkStep[];
+    readonly onFailure: "stop" | "continue";
+  }): { readonly failed: readonly FailedStep[] };
+  createLink(request: { readonly netns: NetnsRef; readonly link: NewLink }): { readonly ifindex: number };
+  deleteLink(request: { readonly netns: NetnsRef; readonly ifindex: number }): void;
+}
+
+/** The same calls from the main thread: they wait for the Worker, never for the kernel. */
+export type Kernel = {
+  readonly [Name in keyof KernelCalls]: (
+    request: Parameters<KernelCalls[Name]>[0],
+    signal?: AbortSignal,
+  ) => Promise<ReturnType<KernelCalls[Name]>>;
+};
