@@ -1,0 +1,179 @@
+/**
+ * Every flag of netferry. The first group is DRANET's (cmd/dranet/app.go), same names, defaults and meaning, except where
+ * the state is kept.
+ */
+
+import { hostname } from "node:os";
+import { DEFAULT_FILTER } from "./default-filter.ts";
+import {
+  booleanFlag,
+  type Flag,
+  flag,
+  parseDriverName,
+  parseHandlers,
+  parseInteger,
+  parseListenAddress,
+  parseMetricsPrefix,
+  parsePath,
+  parsePositiveDurationMs,
+  parseText,
+} from "./flag.ts";
+
+export const FLAGS = {
+  kubeconfig: flag(
+    "kubeconfig",
+    "FILE",
+    "",
+    "kubeconfig of the API server; empty: the pod's service account",
+    parseText,
+  ),
+  bindAddress: flag(
+    "bind-address",
+    "HOST:PORT",
+    ":9177",
+    "where /healthz, /readyz and /metrics are served",
+    parseListenAddress,
+  ),
+  nodeName: flag(
+    "hostname-override",
+    "NAME",
+    "",
+    "name of the Node object; empty: the host's name in lower case",
+    (text) => text || hostname().toLowerCase(),
+  ),
+  filter: flag(
+    "filter",
+    "CEL",
+    DEFAULT_FILTER,
+    "offer only devices for which this is true; the variable `attributes` maps full attribute names to StringValue, IntValue, BoolValue, VersionValue; empty: all",
+    parseText,
+  ),
+  dbPath: flag(
+    "db-path",
+    "FILE",
+    "/var/lib/netferry/netferry.db",
+    "where claims and the devices' home state are kept; empty: in memory only",
+    parseText,
+  ),
+  inventoryMinPollIntervalMs: flag(
+    "inventory-min-poll-interval",
+    "DURATION",
+    "2s",
+    "least time between two scans of the host",
+    parsePositiveDurationMs,
+  ),
+  inventoryMaxPollIntervalMs: flag(
+    "inventory-max-poll-interval",
+    "DURATION",
+    "1m",
+    "time after which the host is scanned without an event",
+    parsePositiveDurationMs,
+  ),
+  inventoryPollBurst: flag(
+    "inventory-poll-burst",
+    "N",
+    "5",
+    "scans that may follow each other without that least time",
+    parseInteger(1, 1000),
+  ),
+  kubeletRootDir: flag(
+    "kubelet-root-dir",
+    "DIR",
+    "/var/lib/kubelet",
+    "the kubelet's root directory, with plugins/ and plugins_registry/",
+    parsePath,
+  ),
+  moveIbInterfaces: booleanFlag("move-ib-interfaces", true, "offer IPoIB links as network devices"),
+  verbosity: flag(
+    "v",
+    "LEVEL",
+    "0",
+    "log verbosity: 0 to 3 state changes, 4 and above each message",
+    parseInteger(0, 10),
+  ),
+
+  driverName: flag(
+    "driver-name",
+    "NAME",
+    "dra.net",
+    "name of the DRA driver and of the NRI plugin, and domain of the attributes",
+    parseDriverName,
+  ),
+  nriSocket: flag("nri-socket", "SOCKET", "/var/run/nri/nri.sock", "the container runtime's NRI socket", parsePath),
+  cdiDir: flag(
+    "cdi-dir",
+    "DIR",
+    "/var/run/cdi",
+    "where receipts are written: a CDI directory that the runtime reads",
+    parsePath,
+  ),
+  netnsDir: flag("netns-dir", "DIR", "/var/run/netns", "where the runtime keeps its namespace files", parsePath),
+  sysfsRoot: flag("sysfs-root", "DIR", "/sys", "where sysfs is mounted", parsePath),
+  procRoot: flag("proc-root", "DIR", "/proc", "where procfs is mounted", parsePath),
+  runtimeHandlers: flag(
+    "runtime-handlers",
+    "LIST",
+    '"",runc,crun,youki',
+    "runtime handlers whose pods may claim; others look at the network before the hook",
+    parseHandlers,
+  ),
+  metricsPrefix: flag(
+    "metrics-prefix",
+    "TEXT",
+    "dranet_driver_",
+    "begin of the names of all metrics",
+    parseMetricsPrefix,
+  ),
+  standalone: booleanFlag("standalone", false, "work without an API server and a kubelet, on claims from --claims"),
+  claimsDir: flag(
+    "claims",
+    "DIR",
+    "",
+    "with --standalone: directory of ResourceClaim and DeviceClass YAML files",
+    parseText,
+  ),
+} as const satisfies Readonly<Record<string, Flag<unknown>>>;
+
+/** A flag that is accepted, so that DRANET's arguments work unchanged, and that changes nothing. */
+export interface IgnoredFlag {
+  readonly name: string;
+  readonly isBoolean: boolean;
+  /** Values with which the flag asks for nothing. Absent: no value deserves a warning. */
+  readonly harmless?: readonly string[];
+}
+
+export const KLOG_FLAGS: readonly IgnoredFlag[] = [
+  ...[
+    "add_dir_header",
+    "alsologtostderr",
+    "legacy_stderr_threshold_behavior",
+    "logtostderr",
+    "one_output",
+    "skip_headers",
+    "skip_log_headers",
+  ].map((name) => ({ name, isBoolean: true })),
+  ...["log_backtrace_at", "log_dir", "log_file", "log_file_max_size", "stderrthreshold", "vmodule"].map((name) => ({
+    name,
+    isBoolean: false,
+  })),
+];
+
+/** DRANET's flags for what this version does not have. The values that ask for nothing are DRANET's own defaults. */
+export const UNSERVED_FLAGS: readonly IgnoredFlag[] = [
+  { name: "cloud-provider-hint", isBoolean: false, harmless: ["", "NONE"] },
+  { name: "cloud-provider-options", isBoolean: false, harmless: [""] },
+  { name: "profile-provider", isBoolean: false, harmless: ["", "cloud", "none"] },
+  { name: "webhook-url", isBoolean: false, harmless: [""] },
+  {
+    name: "feature-gates",
+    isBoolean: false,
+    harmless: [
+      "",
+      "DRAListTypeAttributes=false",
+      "PersistentResourceSliceAttributes=false",
+      "DRAListTypeAttributes=false,PersistentResourceSliceAttributes=false",
+    ],
+  },
+  { name: "slaac-ready-timeout", isBoolean: false, harmless: ["1.5s"] },
+  { name: "slaac-rollback-reserve", isBoolean: false, harmless: ["500ms"] },
+];

@@ -1,0 +1,111 @@
+/** The command line → a frozen Config, or a ConfigError of one line. */
+
+import { ConfigError } from "../lib/errors.ts";
+import { dashed, readArguments } from "./arguments.ts";
+import { FLAGS, type IgnoredFlag, KLOG_FLAGS, UNSERVED_FLAGS } from "./flag-table.ts";
+import { helpText } from "./help.ts";
+import { suggestion } from "./nearest.ts";
+
+type Flags = typeof FLAGS;
+
+/** One field for each flag of the table, parsed: durations in milliseconds, lists as arrays. */
+export type Config = { readonly [Key in keyof Flags]: ReturnType<Flags[Key]["parse"]> };
+
+export const OUTPUTS = ["table", "wide", "json", "yaml", "slice"] as const;
+export type Output = (typeof OUTPUTS)[number];
+
+export type CommandLine =
+  | { readonly command: "run"; readonly config: Config; readonly warnings: readonly string[] }
+  | {
+      readonly command: "devices";
+      readonly config: Config;
+      readonly warnings: readonly string[];
+      readonly output: Output;
+    }
+  | { readonly command: "demo"; readonly config: Config; readonly warnings: readonly string[] }
+  | { readonly command: "version" }
+  | { readonly command: "help"; readonly text: string };
+
+export const COMMANDS = ["run", "devices", "version", "demo", "help"] as const;
+
+const KNOWN: ReadonlyMap<string, boolean> = new Map([
+  ...[...Object.values(FLAGS), ...KLOG_FLAGS, ...UNSERVED_FLAGS].map(
+    ({ name, isBoolean }) => [name, isBoolean] as const,
+  ),
+  ["o", false],
+  ["output", false],
+  ["help", true],
+  ["h", true],
+]);
+
+/** `argv` without the executable. Without a command it is `run`, so that DRANET's arguments work unchanged. */
+export function parseCommandLine(argv: readonly string[]): CommandLine {
+  const { flags, words } = readArguments(argv, KNOWN);
+  if (flags.has("help") || flags.has("h")) return { command: "help", text: helpText() };
+  const [word = "run", surplus] = words;
+  const command = COMMANDS.find((known) => known === word);
+  if (command === undefined) throw new ConfigError(word, `is not a command of netferry${suggestion(word, COMMANDS)}`);
+  if (surplus !== undefined) throw new ConfigError(surplus, `is one word too many after ${command}`);
+  if (command === "help") return { command, text: helpText() };
+  const output = parseOutput(command, flags.get("o") ?? flags.get("output"));
+  const config = buildConfig(flags);
+  if (command === "version") return { command };
+  const warnings = warningsFor(flags);
+  if (command === "devices") return { command, config, warnings, output };
+  if (command === "run") checkTogether(config, flags);
+  return { command, config, warnings };
+}
+
+/** The defaults, changed by `values` (flag name → text, the last one counts). Throws a ConfigError. */
+export function buildConfig(values: ReadonlyMap<string, readonly string[]>): Config {
+  const entries = Object.entries(FLAGS).map(([key, { name, fallback, parse }]) => {
+    const text = values.get(name)?.at(-1) ?? fallback;
+    try {
+      return [key, parse(text)] as const;
+    } catch (cause) {
+      throw new ConfigError(dashed(name), `${JSON.stringify(text)} ${cause instanceof Error ? cause.message : cause}`, {
+        cause,
+      });
+    }
+  });
+  // Each key went through its own flag's parser, which is what Config says of it.
+  return Object.freeze(Object.fromEntries(entries)) as Config;
+}
+
+function parseOutput(command: string, given: readonly string[] | undefined): Output {
+  if (given === undefined) return "table";
+  if (command !== "devices") throw new ConfigError("-o", `belongs to the command devices, not to ${command}`);
+  const text = given.at(-1) ?? "";
+  const output = OUTPUTS.find((known) => known === text);
+  if (output === undefined)
+    throw new ConfigError(
+      "-o",
+      `${JSON.stringify(text)} is not one of ${OUTPUTS.join(", ")}${suggestion(text, OUTPUTS)}`,
+    );
+  return output;
+}
+
+function checkTogether(config: Config, flags: ReadonlyMap<string, readonly string[]>): void {
+  if (config.inventoryMinPollIntervalMs > config.inventoryMaxPollIntervalMs) {
+    throw new ConfigError(
+      "--inventory-min-poll-interval",
+      `${flags.get("inventory-min-poll-interval")?.at(-1) ?? FLAGS.inventoryMinPollIntervalMs.fallback} is longer than --inventory-max-poll-interval`,
+    );
+  }
+  if (config.standalone && config.claimsDir === "")
+    throw new ConfigError("--standalone", "needs --claims DIR, where the claims are");
+  if (!config.standalone && config.claimsDir !== "") {
+    throw new ConfigError("--claims", "works only with --standalone; in a cluster claims come from the API server");
+  }
+}
+
+/** One sentence for each flag that asks for something that this version does not do. */
+function warningsFor(flags: ReadonlyMap<string, readonly string[]>): string[] {
+  return UNSERVED_FLAGS.filter((flag) => asksForSomething(flag, flags.get(flag.name) ?? [])).map(
+    ({ name }) => `--${name} is accepted for DRANET's sake and has no effect in this version of netferry`,
+  );
+}
+
+function asksForSomething(flag: IgnoredFlag, values: readonly string[]): boolean {
+  return values.some((value) => !(flag.harmless ?? [value]).includes(value));
+}
