@@ -1,0 +1,134 @@
+import { baseRequest, type ClaimDevice } from "../claims/record.ts";
+import { asError, ClaimError, describeError } from "../lib/errors.ts";
+import { faultPoint } from "../lib/fault.ts";
+import { KeyedMutex } from "../lib/keyed-mutex.ts";
+import { attachDevice } from "./attach.ts";
+import { bringHome } from "./detach.ts";
+import { type AttachParts, logFields, type SandboxRef } from "./parts.ts";
+
+export type AttachOutcome = { readonly attached: readonly ClaimDevice[]; readonly failed: readonly Error[] };
+
+/**
+ * Carries the devices of a pod there and back. All that happens to one pod happens one after the other, whoever asks:
+ * a hook, the kubelet or reconciliation.
+ */
+export class Ferry {
+  readonly #parts: AttachParts;
+  readonly #pods = new KeyedMutex();
+  readonly #underway = new Map<string, Promise<AttachOutcome>>();
+
+  constructor(parts: AttachParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Attaches every device of the sandbox's pod and writes the receipts. Never rejects: the outcome lists the failures,
+   * which are logged. Asked again while it is under way it answers the same outcome; asked later it does what is left.
+   * `late`: the pod runs already.
+   */
+  attachSandbox(sandbox: SandboxRef, late: boolean): Promise<AttachOutcome> {
+    const known = this.#underway.get(sandbox.id);
+    if (known !== undefined) return known;
+    const outcome = this.#pods
+      .run(sandbox.podUid, () => this.#attachAll(sandbox, late))
+      .finally(() => this.#underway.delete(sandbox.id));
+    this.#underway.set(sandbox.id, outcome);
+    return outcome;
+  }
+
+  /** Brings home all that is in the sandbox. Rejects when something could not be brought home now. */
+  async detachSandbox(sandboxId: string): Promise<void> {
+    const records = this.#parts.store.ofSandbox(sandboxId);
+    await this.#detachAll(records, (record) => record.attachment?.sandboxId === sandboxId);
+  }
+
+  /** Brings home all devices of the claim. Rejects when one could not be brought home now. */
+  async detachClaim(claimUid: string): Promise<void> {
+    await this.#detachAll(this.#parts.store.ofClaim(claimUid), () => true);
+  }
+
+  /** Runs `task` while nothing else happens to this pod. */
+  whilePodRests<T>(podUid: string, task: () => Promise<T>): Promise<T> {
+    return this.#pods.run(podUid, task);
+  }
+
+  async #attachAll(sandbox: SandboxRef, late: boolean): Promise<AttachOutcome> {
+    const attached: ClaimDevice[] = [];
+    const failed: Error[] = [];
+    for (const record of this.#parts.store.ofPod(sandbox.podUid)) {
+      try {
+        attached.push(await this.#attachOne(record, sandbox, late));
+      } catch (error) {
+        failed.push(asError(error));
+        this.#parts.log.error("attach failed", { ...logFields(record), sandboxId: sandbox.id, error });
+      }
+    }
+    for (const claimUid of new Set(attached.map((record) => record.claimUid))) {
+      try {
+        this.writeReceipt(claimUid);
+      } catch (error) {
+        failed.push(asError(error));
+        this.#parts.log.error("receipt could not be written", { claimUid, sandboxId: sandbox.id, error });
+      }
+    }
+    faultPoint("attach.receipt");
+    return { attached, failed };
+  }
+
+  async #attachOne(record: ClaimDevice, sandbox: SandboxRef, late: boolean): Promise<ClaimDevice> {
+    const { netnsPath } = sandbox;
+    if (netnsPath === undefined)
+      throw new ClaimError(
+        `pod ${sandbox.podNamespace}/${sandbox.podName} uses the host's network: a link cannot be moved into it; unset hostNetwork`,
+      );
+    const isThere = record.state === "attached" && record.attachment?.sandboxId === sandbox.id;
+    const result = await attachDevice(this.#parts, record, { ...sandbox, netnsPath }, late);
+    if (isThere) return result;
+    const line = { ...logFields(result), sandboxId: sandbox.id, ifname: result.plan.ifname };
+    if (late) this.#parts.log.warn("device attached late: its pod was running without it", line);
+    else this.#parts.log.info("device attached", line);
+    this.#parts.observer.attached(result);
+    return result;
+  }
+
+  /** Only when every device of the claim is there: a receipt stands for the whole claim. */
+  writeReceipt(claimUid: string): void {
+    const records = this.#parts.store.ofClaim(claimUid);
+    const attachment = records[0]?.attachment;
+    const complete = records.every((r) => r.state === "attached" && r.attachment?.sandboxId === attachment?.sandboxId);
+    if (attachment === undefined || !complete) return;
+    const requests: Record<string, (string | undefined)[]> = {};
+    for (const record of records) {
+      const links = requests[baseRequest(record.request)] ?? [];
+      links.push(record.plan.ifname);
+      requests[baseRequest(record.request)] = links;
+    }
+    const alias = records[0]?.alias;
+    this.#parts.receipts.write({
+      driver: this.#parts.driver,
+      claimUid,
+      sandboxId: attachment.sandboxId,
+      netnsPath: attachment.netnsPath,
+      requests,
+      ...(alias === undefined ? {} : { alias }),
+    });
+  }
+
+  async #detachAll(records: readonly ClaimDevice[], stillApplies: (record: ClaimDevice) => boolean): Promise<void> {
+    const failures: Error[] = [];
+    for (const { podUid, ...key } of records) {
+      try {
+        await this.#pods.run(podUid, async () => {
+          const record = this.#parts.store.get(key);
+          if (record?.attachment === undefined || !stillApplies(record)) return;
+          await bringHome(this.#parts, record);
+          this.#parts.log.info("device came home", { ...logFields(record), sandboxId: record.attachment.sandboxId });
+        });
+      } catch (error) {
+        failures.push(asError(error));
+        this.#parts.log.error("device could not be brought home", { ...key, podUid, error });
+      }
+    }
+    if (failures.length > 0) throw new ClaimError(failures.map(describeError).join("; "));
+  }
+}

@@ -1,0 +1,11 @@
+import { constants } from "node:os";
+import { SysError } from "../../ffi/sys-error.ts";
+
+const GONE = new Set<number>([constants.errno.ENOENT, constants.errno.ENOTDIR, constants.errno.EINVAL]);
+
+/** Whether opening a namespace failed because it is not there: no file, or a file that is no namespace any more. */
+export function isGone(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause)
+    if (at instanceof SysError && GONE.has(at.errno)) return true;
+  return false;
+}

@@ -1,0 +1,48 @@
+import { closeSync } from "node:fs";
+import type { HeldNetns, Kernel } from "../kernel/calls.ts";
+
+/**
+ * The namespaces that netferry keeps alive, by sandbox: as long as one of our devices is in it, a namespace must not
+ * die, because the kernel destroys virtual links with it and drops hardware, renamed, into the host.
+ */
+export class HeldNamespaces implements Disposable {
+  readonly #kernel: Pick<Kernel, "holdNetns">;
+  readonly #held = new Map<string, HeldNetns>();
+
+  constructor(kernel: Pick<Kernel, "holdNetns">) {
+    this.#kernel = kernel;
+  }
+
+  /** The namespace of this sandbox, opened by `path` at first. Throws SysError ENOENT when it is gone. */
+  async hold(sandboxId: string, path: string): Promise<HeldNetns> {
+    const known = this.#held.get(sandboxId);
+    if (known !== undefined) return known;
+    const opened = await this.#kernel.holdNetns({ path });
+    const raced = this.#held.get(sandboxId);
+    if (raced !== undefined) {
+      closeSync(opened.fd);
+      return raced;
+    }
+    this.#held.set(sandboxId, opened);
+    return opened;
+  }
+
+  get(sandboxId: string): HeldNetns | undefined {
+    return this.#held.get(sandboxId);
+  }
+
+  release(sandboxId: string): void {
+    const held = this.#held.get(sandboxId);
+    if (held === undefined) return;
+    this.#held.delete(sandboxId);
+    closeSync(held.fd);
+  }
+
+  get count(): number {
+    return this.#held.size;
+  }
+
+  [Symbol.dispose](): void {
+    for (const sandboxId of [...this.#held.keys()]) this.release(sandboxId);
+  }
+}

@@ -1,0 +1,50 @@
+import type { Receipts } from "../cdi/receipts.ts";
+import type { ClaimDevice } from "../claims/record.ts";
+import type { ClaimStore } from "../claims/store.ts";
+import type { Kernel } from "../kernel/calls.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { HeldNamespaces } from "./held-namespaces.ts";
+
+/** What attach and detach work with. */
+export interface AttachParts {
+  /** The Worker that does nothing else, so that no scan stands before a hook. */
+  readonly kernel: Kernel;
+  readonly store: ClaimStore;
+  readonly held: HeldNamespaces;
+  readonly receipts: Receipts;
+  readonly driver: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly observer: AttachObserver;
+}
+
+/** Who counts what happened: metrics here, conditions and events at the edges. */
+export interface AttachObserver {
+  attached(record: ClaimDevice): void;
+  cameHome(record: ClaimDevice, problems: readonly string[]): void;
+  /** The kernel destroyed the link and it could not be made anew. */
+  lost(record: ClaimDevice, reason: string): void;
+}
+
+/** A pod's sandbox, as the runtime tells of it. */
+export interface SandboxRef {
+  readonly id: string;
+  readonly podUid: string;
+  readonly podName: string;
+  readonly podNamespace: string;
+  /** Absent for a host-network pod. */
+  readonly netnsPath?: string;
+}
+
+/** The names that follow a device through the log. */
+export function logFields(record: ClaimDevice): Readonly<Record<string, unknown>> {
+  return {
+    claimUid: record.claimUid,
+    claim: `${record.claimNamespace}/${record.claimName}`,
+    request: record.request,
+    device: record.device,
+    pod: `${record.podNamespace}/${record.podName}`,
+    podUid: record.podUid,
+  };
+}

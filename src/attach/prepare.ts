@@ -1,0 +1,149 @@
+/** A claim's way into the store: everything that is slow or can be refused happens here, long before the hook. */
+
+import { baseRequest, type ClaimDevice } from "../claims/record.ts";
+import type { ClaimStore } from "../claims/store.ts";
+import type { NetworkConfig } from "../config/network-config.ts";
+import type { Device } from "../inventory/device.ts";
+import type { Kernel } from "../kernel/calls.ts";
+import { ClaimError } from "../lib/errors.ts";
+import { faultPoint } from "../lib/fault.ts";
+import type { Ferry } from "./ferry.ts";
+import { checkNames, planAttach } from "./plan.ts";
+import { findPublished } from "./recognise.ts";
+
+/** One device of an allocation, as `status.allocation.devices.results[]` has it. */
+export interface AllocatedDevice {
+  readonly request: string;
+  readonly pool: string;
+  readonly device: string;
+  readonly adminAccess?: boolean | undefined;
+  readonly shareId?: string | undefined;
+  /** Class and claim configuration that applies to this request, merged and validated. */
+  readonly config: NetworkConfig;
+}
+
+export interface AllocatedClaim {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly alias?: string;
+  /** Only those of this driver. */
+  readonly devices: readonly AllocatedDevice[];
+}
+
+export interface ConsumerPod {
+  readonly uid: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly hostNetwork: boolean;
+  /** Containers that list the claim; `undefined` when the pod could not be read. */
+  readonly namedBy?: readonly string[] | undefined;
+}
+
+export interface PrepareParts {
+  readonly ferry: Ferry;
+  readonly store: ClaimStore;
+  /** The scanning Worker: what is read here must not stand before a hook. */
+  readonly kernel: Kernel;
+  /** By name; looks again at the host when it is not known. */
+  readonly findDevice: (name: string, signal: AbortSignal) => Promise<Device | undefined>;
+}
+
+/**
+ * Plans every device of the claim and stores the plans, durably, in one commit. Idempotent: a device that is in the
+ * pod already stays there. Rejects with a ClaimError, and then nothing has changed.
+ */
+export async function prepareClaim(
+  parts: PrepareParts,
+  claim: AllocatedClaim,
+  pod: ConsumerPod,
+  signal: AbortSignal,
+): Promise<readonly ClaimDevice[]> {
+  const named = `claim ${claim.namespace}/${claim.name}`;
+  for (const allocated of claim.devices) {
+    if (allocated.adminAccess === true)
+      throw new ClaimError(
+        `${named} asks for ${allocated.device} with adminAccess: a link is in one place only and cannot be watched from a second pod`,
+      );
+    await freeFromOthers(parts, claim, allocated);
+  }
+  if (pod.hostNetwork)
+    throw new ClaimError(
+      `pod ${pod.namespace}/${pod.name} uses the host's network: a link cannot be moved into it; unset hostNetwork`,
+    );
+  await leaveOtherPods(parts, claim, pod);
+  return parts.ferry.whilePodRests(pod.uid, async () => {
+    const records = [];
+    for (const allocated of claim.devices) records.push(await planDevice(parts, claim, allocated, pod, signal));
+    const others = parts.store.ofPod(pod.uid).filter((record) => record.claimUid !== claim.uid);
+    checkNames([...others, ...records]);
+    parts.store.putDurably(records);
+    faultPoint("prepare.stored");
+    return records;
+  });
+}
+
+/** Brings the device home from a claim that still holds it although the scheduler gave it to this one, or names the holder. */
+async function freeFromOthers(
+  parts: PrepareParts,
+  claim: AllocatedClaim,
+  { device, shareId }: AllocatedDevice,
+): Promise<void> {
+  const holder = parts.store.records.find(
+    (record) => record.device === device && record.claimUid !== claim.uid && record.shareId === (shareId ?? ""),
+  );
+  if (holder === undefined) return;
+  const holding = `device ${device} is still held by claim ${holder.claimNamespace}/${holder.claimName} of pod ${holder.podNamespace}/${holder.podName}`;
+  if (holder.attachment !== undefined && holder.state === "attached")
+    throw new ClaimError(`${holding}, which runs with it: delete that pod first`);
+  try {
+    await parts.ferry.detachClaim(holder.claimUid);
+  } catch (cause) {
+    throw new ClaimError(`${holding} and could not be brought home`, { cause });
+  }
+  parts.store.removeClaim(holder.claimUid);
+}
+
+/** The claim was another pod's before: a device is in one pod at a time. */
+async function leaveOtherPods(parts: PrepareParts, claim: AllocatedClaim, pod: ConsumerPod): Promise<void> {
+  const before = parts.store.ofClaim(claim.uid).filter((record) => record.podUid !== pod.uid);
+  if (before.some((record) => record.attachment !== undefined)) await parts.ferry.detachClaim(claim.uid);
+}
+
+async function planDevice(
+  parts: PrepareParts,
+  claim: AllocatedClaim,
+  allocated: AllocatedDevice,
+  pod: ConsumerPod,
+  signal: AbortSignal,
+): Promise<ClaimDevice> {
+  const key = {
+    claimUid: claim.uid,
+    request: allocated.request,
+    device: allocated.device,
+    shareId: allocated.shareId ?? "",
+  };
+  const known = parts.store.get(key);
+  if (known?.attachment !== undefined) return known;
+  const device = await parts.findDevice(allocated.device, signal);
+  const link = device && findPublished(device.identity, await parts.kernel.listLinks({ netns: "host" }, signal));
+  if (device === undefined || link === undefined)
+    throw new ClaimError(
+      `device ${allocated.device} of request ${baseRequest(allocated.request)} is not on this node any more: see \`netferry devices\` for what is there`,
+    );
+  const host = await parts.kernel.snapshotLink({ netns: "host", ifindex: link.ifindex }, signal);
+  return {
+    ...key,
+    claimNamespace: claim.namespace,
+    claimName: claim.name,
+    pool: allocated.pool,
+    podUid: pod.uid,
+    podNamespace: pod.namespace,
+    podName: pod.name,
+    ...(pod.namedBy === undefined ? {} : { namedBy: pod.namedBy }),
+    ...(claim.alias === undefined ? {} : { alias: claim.alias }),
+    published: device,
+    plan: planAttach(allocated.config, host),
+    state: "prepared",
+  };
+}

@@ -1,0 +1,117 @@
+/**
+ * The receipt of a claim: a CDI spec that a container needs to start, written once its devices are in the sandbox.
+ * CDI specification: cncf-tags/container-device-interface SPEC.md, cdiVersion 0.5.0.
+ */
+
+const VENDOR = "netferry.dev";
+const CDI_VERSION = "0.5.0";
+/** In the container; `/dev` is a fresh tmpfs in every container, so no image layer is touched. */
+const GUARD_ROOT = "/dev/netferry";
+const MARKER_PREFIX = "NETFERRY_SANDBOX_";
+
+export interface Receipt {
+  readonly driver: string;
+  readonly claimUid: string;
+  readonly sandboxId: string;
+  /** The sandbox's namespace file as the runtime names it. */
+  readonly netnsPath: string;
+  /** By base request name: the links in the pod; `undefined` stands for a device without a netdev. */
+  readonly requests: Readonly<Record<string, readonly (string | undefined)[]>>;
+  /** Standalone: the claim's name, offered as `netferry.dev/claim=NAME` too. */
+  readonly alias?: string;
+}
+
+/** `netferry.dev/dra.net=<uid>-<request>`: the form is frozen, kubelets keep old ids. */
+export function cdiDeviceId(driver: string, claimUid: string, request: string): string {
+  return `${VENDOR}/${driver}=${claimUid}-${request}`;
+}
+
+export function cdiAliasId(claimName: string): string {
+  return `${VENDOR}/claim=${claimName}`;
+}
+
+/** The environment variable that tells for which sandbox a claim's receipt was written. */
+export function markerName(claimUid: string): string {
+  return MARKER_PREFIX + claimUid.replace(/[^A-Za-z0-9]/g, "_");
+}
+
+/** The sandbox that a container's receipt of this claim names, from its `KEY=value` environment. */
+export function markerIn(env: readonly string[], claimUid: string): string | undefined {
+  const prefix = `${markerName(claimUid)}=`;
+  return env.find((entry) => entry.startsWith(prefix))?.slice(prefix.length);
+}
+
+/** File name in the CDI directory → content. One file per kind, since a CDI spec has one. */
+export function receiptFiles(receipt: Receipt): Readonly<Record<string, string>> {
+  const requests = Object.entries(receipt.requests);
+  const files: Record<string, string> = {
+    [receiptFileName(receipt.driver, receipt.claimUid)]: spec(
+      receipt.driver,
+      requests.map(([request, links]) => ({
+        name: `${receipt.claimUid}-${request}`,
+        containerEdits: edits(receipt, [[request, links]]),
+      })),
+    ),
+  };
+  if (receipt.alias !== undefined)
+    files[aliasFileName(receipt.driver, receipt.claimUid)] = spec("claim", [
+      { name: receipt.alias, containerEdits: edits(receipt, requests) },
+    ]);
+  return files;
+}
+
+export function receiptFileName(driver: string, claimUid: string): string {
+  return `netferry-${driver}-${claimUid}.json`;
+}
+
+export function aliasFileName(driver: string, claimUid: string): string {
+  return `netferry-${driver}-${claimUid}-alias.json`;
+}
+
+/** The claim that a file of ours belongs to; `undefined` for other people's files. */
+export function claimOfFile(driver: string, fileName: string): string | undefined {
+  const prefix = `netferry-${driver}-`;
+  if (!fileName.startsWith(prefix) || !fileName.endsWith(".json")) return undefined;
+  return fileName.slice(prefix.length, -".json".length).replace(/-alias$/, "");
+}
+
+interface ContainerEdits {
+  readonly env: readonly string[];
+  readonly mounts: readonly {
+    readonly hostPath: string;
+    readonly containerPath: string;
+    readonly options: readonly string[];
+  }[];
+}
+
+function edits(
+  receipt: Receipt,
+  requests: readonly (readonly [string, readonly (string | undefined)[]])[],
+): ContainerEdits {
+  return {
+    env: [`${markerName(receipt.claimUid)}=${receipt.sandboxId}`],
+    mounts: requests.flatMap(([request, links]) =>
+      links.map((link, index) => ({
+        hostPath: guardSource(receipt, link),
+        containerPath: `${GUARD_ROOT}/${receipt.claimUid}/${request}-${index}`,
+        options: ["ro", "bind", "nosuid", "nodev", "noexec"],
+      })),
+    ),
+  };
+}
+
+/**
+ * A path that exists only where the device is. The OCI runtime resolves it in the container's namespace, so a receipt
+ * that outlived its sandbox starts nothing. A name that every pod has proves nothing: there the runtime's namespace
+ * file, which goes with the sandbox, stands guard.
+ */
+function guardSource(receipt: Receipt, link: string | undefined): string {
+  return link === undefined || link === "eth0" ? receipt.netnsPath : `/proc/sys/net/ipv4/conf/${link}/forwarding`;
+}
+
+function spec(
+  cdiClass: string,
+  devices: readonly { readonly name: string; readonly containerEdits: ContainerEdits }[],
+): string {
+  return `${JSON.stringify({ cdiVersion: CDI_VERSION, kind: `${VENDOR}/${cdiClass}`, devices }, undefined, 2)}\n`;
+}

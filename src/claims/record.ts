@@ -1,0 +1,73 @@
+/** What netferry knows of one device of one claim, from Prepare to Unprepare. */
+
+import type { Device } from "../inventory/device.ts";
+import type { LinkSnapshot } from "../kernel/calls.ts";
+import type { LinkStep } from "../kernel/steps.ts";
+
+export interface DeviceKey {
+  readonly claimUid: string;
+  /** As the allocation result has it: `main` or `main/sub`. */
+  readonly request: string;
+  readonly device: string;
+  /** Empty where the device is not shared. */
+  readonly shareId: string;
+}
+
+/** What to do in the pod's namespace once the link is there: made in Prepare, without looking at any namespace. */
+export interface AttachPlan {
+  /** The link's name in the pod. */
+  readonly ifname: string;
+  readonly steps: readonly LinkStep[];
+}
+
+/** Where the device is, or was about to be: written before the first change to the kernel. */
+export interface Attachment {
+  readonly sandboxId: string;
+  readonly netnsPath: string;
+  readonly netnsInode: number;
+  /** Unique name under which the link travels both ways. */
+  readonly temporaryName: string;
+  /** Index in the pod's namespace; absent until the move is known to have happened. */
+  readonly ifindex?: number;
+  readonly snapshot: LinkSnapshot;
+  /** The pod ran without the link for a while. */
+  readonly late: boolean;
+}
+
+/**
+ * prepared: at home. attaching, detaching: somewhere on the way, the kernel knows where. attached: in the pod, verified.
+ */
+export type DeviceState = "prepared" | "attaching" | "attached" | "detaching";
+
+export interface ClaimDevice extends DeviceKey {
+  readonly claimNamespace: string;
+  readonly claimName: string;
+  readonly pool: string;
+  readonly podUid: string;
+  readonly podNamespace: string;
+  readonly podName: string;
+  /** Names of the containers that list the claim: they carry its receipt. `undefined` when the pod could not be read. */
+  readonly namedBy?: readonly string[];
+  /** Standalone: the claim's name, under which containers may name it as a CDI device. */
+  readonly alias?: string;
+  /** The device as it was published when it was prepared; published so until Unprepare. */
+  readonly published: Device;
+  readonly plan: AttachPlan;
+  readonly state: DeviceState;
+  readonly attachment?: Attachment;
+}
+
+/** `main` of `main/sub`: what the kubelet and containers call the request. */
+export function baseRequest(request: string): string {
+  return request.split("/", 1)[0] ?? request;
+}
+
+export function keyText(key: DeviceKey): string {
+  return JSON.stringify([key.claimUid, key.request, key.device, key.shareId]);
+}
+
+/** A record that is at home again. */
+export function atHome(record: ClaimDevice): ClaimDevice {
+  const { attachment: _, ...rest } = record;
+  return { ...rest, state: "prepared" };
+}
