@@ -1,0 +1,90 @@
+/** `./dev test`: runs the suites one after the other, and ends with one line that counts them all. */
+
+import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { countRun, type SuiteResult } from "./junit.ts";
+
+const PROJECT = join(import.meta.dir, "../..");
+const REPORTS = join(PROJECT, ".cache/junit");
+/** A suite that hangs must not hang the machine that waits for it. */
+const SUITE_LIMIT_MS = 40 * 60_000;
+
+interface Suite {
+  /** Glob patterns; one for each folder, since a pattern of Bun takes no slash within braces. */
+  readonly files: readonly string[];
+  readonly testTimeoutMs: number;
+  /** Arguments of `deploy/build.ts` for the executables that the suite runs. */
+  readonly builds?: readonly string[];
+  /** Without root the suite runs as root of a user namespace of its own. */
+  readonly needsRoot?: boolean;
+}
+
+const SUITES: Readonly<Record<string, Suite>> = {
+  unit: {
+    files: ["{src,ffi,deploy}/**/*.test.ts", "test/{lab,fakes}/**/*.test.ts", "test/*.test.ts"],
+    testTimeoutMs: 10_000,
+  },
+  kernel: {
+    files: ["test/{abi,kernel,build}/**/*.test.ts"],
+    testTimeoutMs: 60_000,
+    builds: ["amd64", "arm64"],
+    needsRoot: true,
+  },
+  runtime: {
+    files: ["test/runtime/**/*.test.ts"],
+    testTimeoutMs: 180_000,
+    builds: ["amd64", "faults"],
+    needsRoot: true,
+  },
+};
+
+const strict = process.env["CI"] === "true";
+const totals = { passed: 0, failed: 0, skipped: 0 };
+const failures: string[] = [];
+
+for (const name of process.argv.slice(2)) {
+  const suite = SUITES[name];
+  if (suite === undefined) throw new Error(`There is no suite "${name}"; there are ${Object.keys(SUITES).join(", ")}.`);
+  const result = await runSuite(name, suite);
+  totals.passed += result.passed;
+  totals.failed += result.failed;
+  totals.skipped += result.skipped;
+  failures.push(...result.failures.map((at) => `${name}: ${at}`));
+}
+
+for (const failure of failures) console.log(`FAILED ${failure}`);
+if (totals.skipped > 0) console.log(`${totals.skipped} skipped${strict ? ", which counts as failed here" : ""}`);
+console.log(`${totals.passed} passed, ${totals.failed} failed`);
+process.exit(totals.failed === 0 ? 0 : 1);
+
+async function runSuite(name: string, suite: Suite): Promise<SuiteResult> {
+  console.log(`== ${name}`);
+  const files = suite.files.flatMap((pattern) => [...new Bun.Glob(pattern).scanSync(PROJECT)]).sort();
+  if (suite.builds !== undefined) {
+    const code = await run([process.execPath, "deploy/build.ts", ...suite.builds]);
+    if (code !== 0) return failed(`the build ended with code ${code}`);
+  }
+  if (files.length === 0) return countRun({ junit: undefined, files, exitCode: 0, strict });
+  const report = join(REPORTS, `${name}.xml`);
+  mkdirSync(REPORTS, { recursive: true });
+  rmSync(report, { force: true });
+  const asRoot = suite.needsRoot === true && process.getuid?.() !== 0 ? ["unshare", "-Urnm"] : [];
+  const options = [`--timeout=${suite.testTimeoutMs}`, "--reporter=junit", `--reporter-outfile=${report}`];
+  const exitCode = await run([...asRoot, process.execPath, "test", ...options, ...files.map((file) => `./${file}`)]);
+  const junit = existsSync(report) ? await Bun.file(report).text() : undefined;
+  return countRun({ junit, files, exitCode, strict });
+}
+
+async function run(command: readonly string[]): Promise<number> {
+  await using child = Bun.spawn([...command], {
+    cwd: PROJECT,
+    stdio: ["ignore", "inherit", "inherit"],
+    timeout: SUITE_LIMIT_MS,
+    killSignal: "SIGKILL",
+  });
+  return await child.exited;
+}
+
+function failed(sentence: string): SuiteResult {
+  return { passed: 0, failed: 1, skipped: 0, failures: [sentence] };
+}
