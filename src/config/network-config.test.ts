@@ -1,0 +1,215 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { ConfigError } from "../lib/errors.ts";
+import { parseClassConfig, parseNetworkConfig } from "./network-config.ts";
+
+function problems(value: unknown): string[] {
+  try {
+    parseNetworkConfig(value, "claim");
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError);
+    const { message } = error as ConfigError;
+    expect(message).toStartWith("claim: ");
+    return message.slice("claim: ".length).split("; ");
+  }
+  throw new Error(`accepted: ${JSON.stringify(value)}`);
+}
+
+describe("parseNetworkConfig()", () => {
+  test("gives each value in its canonical form", () => {
+    expect(
+      parseNetworkConfig(
+        {
+          interface: {
+            name: "net1",
+            addresses: ["10.0.0.5/24", "FD00:0::5/64"],
+            mtu: 9000,
+            hardwareAddr: "02-00-5E-10-00-01",
+          },
+          routes: [
+            { destination: "10.1.2.3/8", gateway: "10.0.0.1", source: "10.0.0.5", table: 100 },
+            { destination: "::/0", scope: 253 },
+          ],
+          rules: [{ priority: 100, table: 100, source: "10.0.0.5/24" }],
+          neighbors: [{ destination: "10.0.0.1", hardwareAddr: "02:00:5E:10:00:02" }],
+        },
+        "claim",
+      ),
+    ).toEqual({
+      interface: {
+        name: "net1",
+        addresses: ["10.0.0.5/24", "fd00::5/64"],
+        mtu: 9000,
+        hardwareAddr: "02:00:5e:10:00:01",
+      },
+      routes: [
+        { destination: "10.0.0.0/8", gateway: "10.0.0.1", source: "10.0.0.5", table: 100 },
+        { destination: "::/0", scope: 253 },
+      ],
+      rules: [{ priority: 100, table: 100, source: "10.0.0.0/24" }],
+      neighbors: [{ destination: "10.0.0.1", hardwareAddr: "02:00:5e:10:00:02" }],
+    });
+  });
+
+  test("takes null and DRANET's empty texts for not given, and leaves no such key behind", () => {
+    const config = parseNetworkConfig(
+      {
+        interface: { name: "", addresses: null, mtu: null },
+        routes: [{ destination: "10.0.0.0/8", gateway: "", scope: 253, table: null }],
+        rules: null,
+      },
+      "claim",
+    );
+    expect(config).toStrictEqual({ interface: {}, routes: [{ destination: "10.0.0.0/8", scope: 253 }] });
+    expect(parseNetworkConfig(undefined, "claim")).toStrictEqual({});
+    expect(parseNetworkConfig({}, "claim")).toStrictEqual({});
+  });
+
+  test("keeps zero apart from absent", () => {
+    const config = parseNetworkConfig({ rules: [{ priority: 0, table: 0 }] }, "claim");
+    expect(config.rules).toStrictEqual([{ priority: 0, table: 0 }]);
+  });
+
+  test("reports all problems at once, each with its path", () => {
+    expect(
+      problems({
+        interface: { name: "a/b", mtu: 67, addresses: ["10.0.0.5/24", "10.0.0.5"] },
+        routes: [
+          { destination: "10.0.0.0/8" },
+          { destination: "10.0.0.0/8", gateway: "fd00::1", table: -1 },
+          { gateway: "10.0.0.1" },
+        ],
+        rules: [{ source: "10.0.0.0/8", destination: "fd00::/8", priority: 40_000 }],
+        neighbors: [{ destination: "10.0.0.1" }],
+        mtu: 1500,
+      }).toSorted(),
+    ).toEqual(
+      [
+        `interface.name: "a/b" holds "/" and may hold letters, digits, '-', '_' and '.' only`,
+        "interface.mtu: 67 is not a whole number between 68 and 2147483647",
+        'interface.addresses[1]: "10.0.0.5" is not an address with its prefix length, as 10.0.0.5/24 or fd00::5/64',
+        "routes[0].gateway: is required, unless scope is 253 (link)",
+        "routes[1].gateway: must be of the destination's family",
+        "routes[1].table: -1 is not a whole number between 0 and 4294967295",
+        "routes[2].destination: is required",
+        "rules[0].destination: must be of the source's family",
+        "rules[0].priority: 40000 is not a whole number between 0 and 32767",
+        "neighbors[0].hardwareAddr: is required",
+        "mtu: is not a field of the configuration",
+      ].toSorted(),
+    );
+  });
+
+  const refused: [unknown, string][] = [
+    [{ interface: { name: "all" } }, 'interface.name: "all" means something else to the kernel'],
+    [{ interface: { name: "default" } }, 'interface.name: "default" means something else to the kernel'],
+    [{ interface: { name: "lo" } }, 'interface.name: "lo" means something else to the kernel'],
+    [{ interface: { name: "sixteen-bytes-xx" } }, 'interface.name: "sixteen-bytes-xx" is longer than 15 bytes'],
+    [{ interface: { name: "éééééééé" } }, 'interface.name: "éééééééé" is longer than 15 bytes'],
+    [{ interface: { name: ".." } }, 'interface.name: ".." is not allowed as a link\'s name'],
+    [{ interface: { name: "a b" } }, 'interface.name: "a b" holds a space'],
+    [{ interface: { name: 5 } }, "interface.name: must be text, not a number"],
+    [{ interface: [] }, "interface: must be an object, not a list"],
+    [{ interface: { mtu: "1500" } }, "interface.mtu: must be a number, not text"],
+    [{ interface: { mtu: 1500.5 } }, "interface.mtu: 1500.5 is not a whole number between 68 and 2147483647"],
+    [
+      { interface: { adresses: [] } },
+      "interface.adresses: is not a field of the configuration (did you mean addresses?)",
+    ],
+    [{ interface: { dhcp: true } }, "interface.dhcp: is DRANET's and not served in this version of netferry"],
+    [{ ethtool: {} }, "ethtool: is DRANET's and not served in this version of netferry"],
+    [{ overridable: [] }, "overridable: may stand in a DeviceClass only"],
+    [
+      { interface: { hardwareAddr: "" } },
+      'interface.hardwareAddr: "" is not a hardware address of 6, 8 or 20 bytes, as 02:00:5e:10:00:01',
+    ],
+    [
+      { interface: { hardwareAddr: "01:00:5e:10:00:01" } },
+      'interface.hardwareAddr: "01:00:5e:10:00:01" is a multicast address or zero, which no link can have',
+    ],
+    [
+      { routes: [{ destination: "", gateway: "10.0.0.1" }] },
+      'routes[0].destination: "" is not a network with its prefix length, as 10.0.0.0/8 or ::/0',
+    ],
+    [
+      { routes: [{ destination: "10.0.0.0/8", scope: 200 }] },
+      "routes[0].scope: 200 is neither 0 (universe) nor 253 (link)",
+    ],
+    [
+      { routes: [{ destination: "10.0.0.0/8", gateway: "10.0.0.1", source: "10.0.0.0/8" }] },
+      'routes[0].source: "10.0.0.0/8" is not an IP address',
+    ],
+    [
+      { routes: [{ destination: "10.0.0.0/8", gateway: "10.0.0.1", source: "fd00::1" }] },
+      "routes[0].source: must be of the destination's family",
+    ],
+    [{ routes: [null] }, "routes[0]: is required"],
+    [{ routes: [5] }, "routes[0]: must be an object, not a number"],
+    [{ routes: {} }, "routes: must be a list, not an object"],
+    [
+      { rules: [{ source: "10.0.0.1" }] },
+      'rules[0].source: "10.0.0.1" is not a network with its prefix length, as 10.0.0.0/8 or ::/0',
+    ],
+    [
+      { neighbors: [{ destination: "10.0.0.1/24", hardwareAddr: "02:00:00:00:00:01" }] },
+      'neighbors[0].destination: "10.0.0.1/24" is not an IP address',
+    ],
+    [[], "configuration: must be an object, not a list"],
+    ["{}", "configuration: must be an object, not text"],
+  ];
+  for (const [value, message] of refused) {
+    test(`refuses ${JSON.stringify(value)}`, () => expect(problems(value)).toContain(message));
+  }
+
+  test("accepts its own output, unchanged", () => {
+    const text = fc.oneof(
+      fc.ipV4(),
+      fc.ipV6(),
+      fc.constantFrom("", "10.0.0.0/8", "fd00::/8", "02:00:00:00:00:01", "eth0"),
+      fc.string(),
+    );
+    const item = fc.dictionary(
+      fc.constantFrom("destination", "gateway", "source", "scope", "table", "priority", "hardwareAddr"),
+      fc.oneof(text, fc.constantFrom(0, 253, -1, 1.5, null)),
+    );
+    const config = fc.record(
+      {
+        routes: fc.array(item),
+        rules: fc.array(item),
+        neighbors: fc.array(item),
+        interface: fc.dictionary(fc.constantFrom("name", "mtu"), text),
+      },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(config, (value) => {
+        let parsed: unknown;
+        try {
+          parsed = parseNetworkConfig(value, "x");
+        } catch (error) {
+          expect(error).toBeInstanceOf(ConfigError);
+          return;
+        }
+        expect(parseNetworkConfig(parsed, "x")).toEqual(parsed as object);
+      }),
+    );
+  });
+});
+
+describe("parseClassConfig()", () => {
+  test("reads the fields that claims may override", () => {
+    expect(
+      parseClassConfig({ interface: { mtu: 1500 }, overridable: ["interface.mtu", "routes"] }, "class"),
+    ).toStrictEqual({
+      config: { interface: { mtu: 1500 } },
+      overridable: ["interface.mtu", "routes"],
+    });
+    expect(parseClassConfig({}, "class")).toStrictEqual({ config: {}, overridable: [] });
+  });
+
+  test("refuses a path that is no field", () => {
+    expect(() => parseClassConfig({ overridable: ["interface.mut"] }, "class")).toThrow(
+      'overridable[0]: "interface.mut" is not one of interface, ',
+    );
+  });
+});
