@@ -8,6 +8,10 @@ export interface RdmaDevice {
   /** `mlx5_0` */
   readonly name: string;
   readonly pciAddress?: string;
+  /** `mlx5_core.sf.4`: the device of a subfunction. */
+  readonly subfunction?: string;
+  /** A port of it speaks Ethernet (RoCE, iWARP): it belongs to a netdev, if only to one in another namespace. */
+  readonly overEthernet?: boolean;
   /** Netdevs of its ports that are visible in the same namespace. */
   readonly ifnames: readonly string[];
 }
@@ -31,19 +35,18 @@ export function readRdma(sysfsRoot: string): RdmaFacts {
 function readDevice(directory: string, name: string): RdmaDevice | undefined {
   const target = readLinkTarget(`${directory}/${name}`);
   if (target === undefined) return undefined;
-  const pciAddress = carrierOf(target)?.pciAddress;
-  const ifnames = readIfnames(`${directory}/${name}`);
-  return { name, ...(pciAddress === undefined ? {} : { pciAddress }), ifnames };
+  const device = `${directory}/${name}`;
+  const ports = listNames(`${device}/ports`).map((port) => `${device}/ports/${port}`);
+  const overEthernet = ports.some((port) => readText(`${port}/link_layer`) === "Ethernet");
+  return { name, ...carrierOf(target), overEthernet, ifnames: readIfnames(device, ports) };
 }
 
 /**
  * The netdevs that the GID tables name (RoCE); where there are none, those of the same parent device (IPoIB, or RoCE
  * whose table is still empty), without the representors of other functions.
  */
-function readIfnames(device: string): readonly string[] {
-  const ofPorts = listNames(`${device}/ports`).flatMap(
-    (port) => readText(`${device}/ports/${port}/gid_attrs/ndevs/0`) ?? [],
-  );
+function readIfnames(device: string, ports: readonly string[]): readonly string[] {
+  const ofPorts = ports.flatMap((port) => readText(`${port}/gid_attrs/ndevs/0`) ?? []);
   const named = ofPorts.filter((ifname) => ifname !== "");
   if (named.length > 0) return [...new Set(named)].sort();
   const siblings = `${device}/device/net`;

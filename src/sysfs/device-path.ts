@@ -3,6 +3,7 @@
 const PCI_ADDRESS = /^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/;
 const PCIE_ROOT = /^pci[0-9a-f]{4}:[0-9a-f]{2}$/;
 const VIRTIO = /^virtio\d+$/;
+const SUBFUNCTION = /\.sf\.\d+$/;
 const AUXILIARY = /^[\w-]+\.[\w-]+\.\d+$/;
 
 export function isPciAddress(text: string): boolean {
@@ -11,8 +12,8 @@ export function isPciAddress(text: string): boolean {
 
 export interface Carrier {
   readonly pciAddress: string;
-  /** `mlx5_core.sf.4`: the device on the auxiliary bus between the function and its link. */
-  readonly auxiliaryDevice?: string;
+  /** `mlx5_core.sf.4`: the subfunction, a device on the auxiliary bus, between the function and its class device. */
+  readonly subfunction?: string;
 }
 
 /**
@@ -23,13 +24,12 @@ export function carrierOf(path: string): Carrier | undefined {
   const parts = path.split("/");
   // Without the class directory and the class device's own name.
   let at = parts.length - 3;
-  let auxiliaryDevice: string | undefined;
+  let subfunction: string | undefined;
   for (; at >= 0; at--) {
     const part = parts[at] ?? "";
-    if (PCI_ADDRESS.test(part))
-      return { pciAddress: part, ...(auxiliaryDevice === undefined ? {} : { auxiliaryDevice }) };
-    if (AUXILIARY.test(part)) auxiliaryDevice = part;
-    else if (!VIRTIO.test(part)) return undefined;
+    if (PCI_ADDRESS.test(part)) return { pciAddress: part, ...(subfunction === undefined ? {} : { subfunction }) };
+    if (SUBFUNCTION.test(part)) subfunction = part;
+    else if (!VIRTIO.test(part) && !AUXILIARY.test(part)) return undefined;
   }
   return undefined;
 }
@@ -46,5 +46,5 @@ export function pcieRootOf(path: string): string | undefined {
 
 /** Port name of a representor (`pf0vf3`, `c1pf0sf2`), the switch side of another function: Documentation/networking/devlink/devlink-port.rst. */
 export function isRepresentorPort(physPortName: string | undefined): boolean {
-  return physPortName !== undefined && /^(c\d+)?pf\d+([vs]f\d+)?$/.test(physPortName);
+  return physPortName !== undefined && /^(c\d+)?pf\d+(hpf|[vs]f\d+)?$/.test(physPortName);
 }

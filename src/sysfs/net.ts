@@ -9,7 +9,7 @@ export interface LinkLocation {
   /** PCI address of the device that carries the link, also through a virtio or auxiliary bus. */
   readonly pciAddress?: string;
   /** `mlx5_core.sf.4`: the link is one of a subfunction. */
-  readonly auxiliaryDevice?: string;
+  readonly subfunction?: string;
   /** Port of the function, 0 for the first: some functions carry several links. */
   readonly devPort?: number;
   readonly physPortName?: string;

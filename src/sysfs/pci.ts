@@ -1,6 +1,6 @@
 /** PCI devices as `/sys/bus/pci/devices` shows them (Documentation/ABI/testing/sysfs-bus-pci). */
 
-import { isPciAddress, pcieRootOf } from "./device-path.ts";
+import { carrierOf, isPciAddress, pcieRootOf } from "./device-path.ts";
 import { listNames, readLinkTarget, readNumber, readText } from "./read.ts";
 
 export interface PciDevice {
@@ -32,16 +32,25 @@ export interface PciDevice {
 /** Base class 02: network controllers. */
 const NETWORK_CLASS = "02";
 
-/** The network controllers (base class 02) of the host, sorted by address. A device that vanishes meanwhile is left out. */
+/**
+ * The network controllers (base class 02) of the host and what else carries an RDMA device (Alibaba's eRDMA has class
+ * 00ff), sorted by address. A device that vanishes meanwhile is left out.
+ */
 export function readPciDevices(sysfsRoot: string): PciDevice[] {
   const bus = `${sysfsRoot}/bus/pci/devices`;
-  return listNames(bus).flatMap((address) => readDevice(bus, address) ?? []);
+  const carriers = rdmaCarriers(`${sysfsRoot}/class/infiniband`);
+  return listNames(bus).flatMap((address) => readDevice(bus, address, carriers) ?? []);
 }
 
-function readDevice(bus: string, address: string): PciDevice | undefined {
+function rdmaCarriers(directory: string): ReadonlySet<string> {
+  const paths = listNames(directory).flatMap((name) => readLinkTarget(`${directory}/${name}`) ?? []);
+  return new Set(paths.flatMap((path) => carrierOf(path)?.pciAddress ?? []));
+}
+
+function readDevice(bus: string, address: string, carriers: ReadonlySet<string>): PciDevice | undefined {
   const directory = `${bus}/${address}`;
   const classCode = readHex(`${directory}/class`);
-  if (classCode === undefined || !classCode.startsWith(NETWORK_CLASS)) return undefined;
+  if (classCode === undefined || !(classCode.startsWith(NETWORK_CLASS) || carriers.has(address))) return undefined;
   const path = readLinkTarget(directory);
   const vendor = readHex(`${directory}/vendor`);
   const device = readHex(`${directory}/device`);

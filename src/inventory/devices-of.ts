@@ -1,0 +1,184 @@
+/** From facts to devices: pure, the same facts give the same bytes. */
+
+import type { Link } from "../netlink/link.ts";
+import type { LinkLocation } from "../sysfs/net.ts";
+import type { PciDevice } from "../sysfs/pci.ts";
+import type { AttributeValue, Device, DeviceIdentity } from "./device.ts";
+import type { InventoryFacts } from "./facts.ts";
+import { linkAttributes, type SriovRole } from "./link-attributes.ts";
+import { locationsByIndex, mainLinks } from "./main-link.ts";
+import { linkDeviceName, pciDeviceName, uniqueName } from "./names.ts";
+import { isIpoib, isOfferedFunction, isOfferedLink } from "./offered.ts";
+import { pciAttributes, standardAttributes, topologyAttributes } from "./pci-attributes.ts";
+import type { PciNames } from "./pci-ids.ts";
+import { rdmaOfFunction, rdmaOfLink, standsAlone } from "./rdma-of.ts";
+import { clampText } from "./text-limit.ts";
+import { uplinkIfindexes } from "./uplink.ts";
+
+export interface InventoryOptions {
+  /** The domain of the attributes, which is the driver's name: `dra.net`. */
+  readonly domain: string;
+  /** False: IPoIB links stay on the host, their functions are offered as RDMA devices. */
+  readonly moveIbInterfaces: boolean;
+  readonly pciNames: PciNames;
+}
+
+const NO_SRIOV: SriovRole = { totalVfs: 0, numVfs: 0, isVf: false };
+
+/**
+ * The devices that a host has to offer, sorted by name: each network function that is bound to a kernel driver,
+ * together with its link and RDMA device where these are to be seen, and each other link that can be moved. Not the
+ * uplink and what it stands on.
+ */
+export function devicesOf(facts: InventoryFacts, options: InventoryOptions): Device[] {
+  const scan = new Scan(facts, options);
+  const devices: Device[] = [];
+  const names = new Set<string>();
+  for (const device of [...scan.functions(), ...scan.otherLinks()]) {
+    const name = uniqueName(device.name, names);
+    names.add(name);
+    devices.push({ ...device, name });
+  }
+  return devices.sort(byName);
+}
+
+/** Order of code units; names are ASCII. */
+export function byName(a: Device, b: Device): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+}
+
+/** The facts, indexed once. */
+class Scan {
+  readonly #facts: InventoryFacts;
+  readonly #options: InventoryOptions;
+  readonly #pci: ReadonlyMap<string, PciDevice>;
+  readonly #links: ReadonlyMap<number, Link>;
+  readonly #locations: ReadonlyMap<number, LinkLocation>;
+  readonly #main: ReadonlyMap<string, number>;
+  readonly #uplinks: ReadonlySet<number>;
+  readonly #addresses: ReadonlyMap<number, InventoryFacts["addresses"]>;
+
+  constructor(facts: InventoryFacts, options: InventoryOptions) {
+    this.#facts = facts;
+    this.#options = options;
+    this.#pci = new Map(facts.pci.map((device) => [device.address, device]));
+    this.#links = new Map(facts.links.map((link) => [link.ifindex, link]));
+    this.#locations = locationsByIndex(facts.links, facts.locations);
+    this.#main = mainLinks(facts.links, this.#locations);
+    this.#uplinks = uplinkIfindexes(facts);
+    this.#addresses = Map.groupBy(facts.addresses, (address) => address.ifindex);
+  }
+
+  /** Functions of the PCI bus, each with its main link. */
+  functions(): Device[] {
+    return this.#facts.pci.filter(isOfferedFunction).flatMap((device) => {
+      const main = this.#links.get(this.#main.get(device.address) ?? -1);
+      if (main === undefined) return this.#isElsewhere(device) ? [] : this.#bareFunction(device);
+      if (this.#uplinks.has(main.ifindex)) return [];
+      if (this.#isOffered(main)) return this.#linkDevice(pciDeviceName(device.address), main, device);
+      // The IPoIB link stays, and the RDMA device is offered alone; any other link that stays keeps its function.
+      return isIpoib(main) && !this.#options.moveIbInterfaces ? this.#bareFunction(device) : [];
+    });
+  }
+
+  /** Links without a function, and links beside the main one of their function. By name, so that a clash of names is settled alike. */
+  otherLinks(): Device[] {
+    return this.#facts.links
+      .filter((link) => !this.#isMainOfFunction(link) && !this.#uplinks.has(link.ifindex))
+      .filter((link) => this.#isOffered(link))
+      .sort((a, b) => (a.ifname < b.ifname ? -1 : 1))
+      .map((link) => this.#linkDevice(linkDeviceName(link.ifname), link, undefined));
+  }
+
+  /** Sysfs shows links of the function and netlink none: it is another namespace's sysfs, where we cannot move them. */
+  #isElsewhere(device: PciDevice): boolean {
+    const isHere = (ifname: string) =>
+      this.#facts.links.some(
+        (link) => link.ifname === ifname && this.#locations.get(link.ifindex)?.pciAddress === device.address,
+      );
+    return device.ifnames.length > 0 && !device.ifnames.some(isHere);
+  }
+
+  #isOffered(link: Link): boolean {
+    return isOfferedLink(link, this.#locations.get(link.ifindex), this.#options);
+  }
+
+  #isMainOfFunction(link: Link): boolean {
+    const address = this.#locations.get(link.ifindex)?.pciAddress;
+    return address !== undefined && this.#pci.has(address) && this.#main.get(address) === link.ifindex;
+  }
+
+  #bareFunction(device: PciDevice): Device {
+    const rdma = rdmaOfFunction(this.#facts.rdma.devices, device.address);
+    const rdmaName = rdma !== undefined && standsAlone(rdma, device) ? rdma.name : undefined;
+    return this.#device({
+      name: pciDeviceName(device.address),
+      identity: { pciAddress: device.address, ...(rdmaName === undefined ? {} : { rdmaName }) },
+      own: { ...pciAttributes(device, this.#options.pciNames), ...rdmaAttributes(rdma !== undefined, rdmaName) },
+      standard: standardAttributes(device),
+    });
+  }
+
+  /**
+   * `own` is the function whose main link this is. Any other link that stands on a function, as that of a subfunction,
+   * has its place but not its identity: a selector by PCI address means one device.
+   */
+  #linkDevice(name: string, link: Link, own: PciDevice | undefined): Device {
+    const location = this.#locations.get(link.ifindex);
+    const carrier = own ?? this.#pci.get(location?.pciAddress ?? "");
+    const rdma = rdmaOfLink(this.#facts.rdma.devices, link.ifname, location, own !== undefined);
+    return this.#device({
+      name,
+      identity: linkIdentity(link, own?.address, rdma?.name),
+      own: {
+        ...(own === undefined ? {} : pciAttributes(own, this.#options.pciNames)),
+        ...(carrier?.numaNode === undefined ? {} : { numaNode: { int: carrier.numaNode } }),
+        ...linkAttributes({
+          link,
+          addresses: this.#addresses.get(link.ifindex) ?? [],
+          isVirtual: location?.isVirtual ?? true,
+          programs: this.#facts.programs?.[link.ifname],
+          sriov: own === undefined ? NO_SRIOV : sriovRole(own),
+        }),
+        ...rdmaAttributes(rdma !== undefined, rdma?.name),
+      },
+      standard: own !== undefined ? standardAttributes(own) : carrier !== undefined ? topologyAttributes(carrier) : {},
+    });
+  }
+
+  #device(parts: {
+    readonly name: string;
+    readonly identity: DeviceIdentity;
+    readonly own: Readonly<Record<string, AttributeValue>>;
+    readonly standard: Readonly<Record<string, AttributeValue>>;
+  }): Device {
+    const own = Object.entries(parts.own).map(([key, value]) => [`${this.#options.domain}/${key}`, value] as const);
+    const attributes = [...own, ...Object.entries(parts.standard)].sort(([a], [b]) => (a < b ? -1 : 1));
+    return { name: parts.name, identity: parts.identity, attributes: Object.fromEntries(attributes) };
+  }
+}
+
+function sriovRole(device: PciDevice): SriovRole {
+  return {
+    totalVfs: device.sriovTotalVfs ?? 0,
+    numVfs: device.sriovNumVfs ?? 0,
+    isVf: device.physfn !== undefined,
+  };
+}
+
+function rdmaAttributes(hasRdma: boolean, name: string | undefined): Record<string, AttributeValue> {
+  return { rdma: { bool: hasRdma }, ...(name === undefined ? {} : { rdmaDevice: { string: clampText(name) } }) };
+}
+
+function linkIdentity(link: Link, pciAddress: string | undefined, rdmaName: string | undefined): DeviceIdentity {
+  const { ifname, ifindex, kind, permanentAddress, address } = link;
+  return {
+    ifname,
+    ifindex,
+    ...(kind === undefined ? {} : { kind }),
+    ...(pciAddress === undefined ? {} : { pciAddress }),
+    ...(permanentAddress === undefined ? {} : { permanentAddress }),
+    ...(address === undefined ? {} : { address }),
+    ...(rdmaName === undefined ? {} : { rdmaName }),
+  };
+}

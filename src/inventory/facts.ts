@@ -1,0 +1,28 @@
+/** What the inventory is made from: what a scan of the host's namespace reads. */
+
+import type { Address } from "../netlink/address.ts";
+import type { Link } from "../netlink/link.ts";
+import type { Route } from "../netlink/route.ts";
+import type { RdmaFacts } from "../rdma/facts.ts";
+import type { LinkLocation } from "../sysfs/net.ts";
+import type { PciDevice } from "../sysfs/pci.ts";
+
+export interface InventoryFacts {
+  readonly links: readonly Link[];
+  readonly addresses: readonly Address[];
+  /** Routes with prefix length 0 of all tables. */
+  readonly defaultRoutes: readonly Route[];
+  /** By address: index of the link towards it. */
+  readonly routedBy: Readonly<Record<string, number>>;
+  /** By ifname. */
+  readonly locations: Readonly<Record<string, LinkLocation>>;
+  readonly pci: readonly PciDevice[];
+  readonly rdma: RdmaFacts;
+  /** By ifname: the eBPF programs at the link; absent while nobody looked. */
+  readonly programs?: Readonly<Record<string, LinkPrograms>>;
+}
+
+export interface LinkPrograms {
+  readonly tcFilterNames: readonly string[];
+  readonly tcxProgramNames: readonly string[];
+}
