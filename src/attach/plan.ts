@@ -99,8 +99,8 @@ function asRoute(route: NonNullable<NetworkConfig["routes"]>[number]): Route {
     tos: 0,
     flags: 0,
     attributes: [],
-    ...(route.gateway === undefined || route.gateway === "" ? {} : { gateway: route.gateway }),
-    ...(route.source === undefined || route.source === "" ? {} : { preferredSource: route.source }),
+    ...(route.gateway === undefined ? {} : { gateway: route.gateway }),
+    ...(route.source === undefined ? {} : { preferredSource: route.source }),
   };
 }
 
