@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { ARCHITECTURES, type Architecture } from "./architecture.ts";
 import { bunRuntime } from "./bun-runtime.ts";
 import { embedPlugin } from "./embed-plugin.ts";
+import { faultPlugin } from "./fault-plugin.ts";
 import { checkElf, fetchLibnl } from "./libnl.ts";
 
 export interface ExecutableOptions {
@@ -28,7 +29,7 @@ export async function buildExecutable(project: string, options: ExecutableOption
   await Bun.build({
     entrypoints: [join(project, "src/main.ts"), join(project, "src/kernel/worker.ts")],
     root: join(project, "src"),
-    plugins: [embed.plugin],
+    plugins: options.faults ? [embed.plugin] : [embed.plugin, faultPlugin],
     target: "bun",
     format: "esm",
     minify: true,
