@@ -8,9 +8,10 @@ import { ConfigError } from "../lib/errors.ts";
 import { optional } from "./fields.ts";
 import { type InterfaceConfig, interfaceSchema } from "./interface.ts";
 import { type NeighborConfig, neighborSchema } from "./neighbors.ts";
-import { problemsOf } from "./problems.ts";
 import { type RouteConfig, routeSchema } from "./routes.ts";
 import { type RuleConfig, ruleSchema } from "./rules.ts";
+import { unknownKey } from "./unknown-key.ts";
+import { formatPath, problemsOf } from "./zod-problems.ts";
 
 export interface NetworkConfig {
   readonly interface?: InterfaceConfig;
@@ -67,7 +68,13 @@ type Given<T> = T extends readonly (infer Item)[]
 
 function parse<S extends z.ZodType>(schema: S, value: unknown, where: string): Given<z.output<S>> {
   const parsed = schema.safeParse(value ?? {});
-  if (!parsed.success) throw new ConfigError(where, problemsOf(parsed.error, value).join("; "));
+  if (!parsed.success) {
+    const problems = problemsOf(parsed.error, value, unknownKey);
+    throw new ConfigError(
+      where,
+      problems.map(({ path, text }) => `${formatPath(path) || "configuration"}: ${text}`).join("; "),
+    );
+  }
   return withoutUndefined(parsed.data) as Given<z.output<S>>;
 }
 
