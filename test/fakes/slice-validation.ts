@@ -1,0 +1,91 @@
+/**
+ * What an API server refuses in a ResourceSlice, as far as a node-local driver meets it: an opinion that is not the
+ * product's own. Source: kubernetes `pkg/apis/resource/validation/validation.go` and `resource/v1/types.go`.
+ */
+
+import { isDeepStrictEqual } from "node:util";
+
+export interface Cause {
+  readonly field: string;
+  readonly message: string;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: it checks what a client sent, which may be anything
+type Untyped = any;
+
+const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const C_IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const SEMVER =
+  /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$/;
+const MAX_DEVICES = 128;
+const MAX_ATTRIBUTES = 32;
+const MAX_VALUE_BYTES = 64;
+
+export function validateSlice(slice: Untyped, old?: Untyped): Cause[] {
+  const causes: Cause[] = [];
+  const fail = (field: string, message: string) => causes.push({ field, message });
+  const spec = slice.spec ?? {};
+  if (!SUBDOMAIN.test(spec.driver ?? "") || spec.driver.length > 63) fail("spec.driver", "must be a DNS subdomain");
+  const pool = spec.pool ?? {};
+  const parts = String(pool.name ?? "").split("/");
+  if (String(pool.name ?? "").length > 253 || !parts.every((part) => SUBDOMAIN.test(part)))
+    fail("spec.pool.name", "must be DNS subdomains separated by slashes");
+  if (!Number.isInteger(pool.generation) || pool.generation < 0)
+    fail("spec.pool.generation", "must be greater than or equal to zero");
+  if (!Number.isInteger(pool.resourceSliceCount) || pool.resourceSliceCount <= 0)
+    fail("spec.pool.resourceSliceCount", "must be greater than zero");
+  const places = [spec.nodeName, spec.nodeSelector, spec.allNodes, spec.perDeviceNodeSelection];
+  if (places.filter((place) => place !== undefined).length !== 1)
+    fail("spec", "exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required");
+  for (const field of ["driver", "nodeName"])
+    if (old !== undefined && !isDeepStrictEqual(old.spec[field], spec[field]))
+      fail(`spec.${field}`, "field is immutable");
+  if (old !== undefined && old.spec.pool.name !== pool.name) fail("spec.pool.name", "field is immutable");
+  const devices: Untyped[] = spec.devices ?? [];
+  if (devices.length > MAX_DEVICES) fail("spec.devices", `must have at most ${MAX_DEVICES} items`);
+  const names = new Set<string>();
+  devices.forEach((device, index) => {
+    const at = `spec.devices[${index}]`;
+    if (!LABEL.test(device.name ?? "")) fail(`${at}.name`, "must be a DNS label");
+    if (names.has(device.name)) fail(`${at}.name`, `Duplicate value: ${JSON.stringify(device.name)}`);
+    names.add(device.name);
+    const attributes = Object.entries(device.attributes ?? {});
+    if (attributes.length + Object.keys(device.capacity ?? {}).length > MAX_ATTRIBUTES)
+      fail(at, `the total number of attributes and capacities must not exceed ${MAX_ATTRIBUTES}`);
+    for (const [key, value] of attributes) validateAttribute(`${at}.attributes[${key}]`, key, value, fail);
+  });
+  return causes;
+}
+
+function validateAttribute(
+  at: string,
+  key: string,
+  value: Untyped,
+  fail: (field: string, message: string) => void,
+): void {
+  const slash = key.indexOf("/");
+  const id = key.slice(slash + 1);
+  const domain = slash < 0 ? undefined : key.slice(0, slash);
+  if (!C_IDENTIFIER.test(id) || id.length > 32) fail(at, "the name must be a C identifier of at most 32 characters");
+  if (domain !== undefined && (!SUBDOMAIN.test(domain) || domain.length > 63))
+    fail(at, "the domain must be a DNS subdomain");
+  const kinds = Object.keys(value ?? {});
+  const [kind] = kinds;
+  if (kinds.length !== 1 || kind === undefined) {
+    fail(at, "exactly one value must be specified");
+    return;
+  }
+  const given = value[kind];
+  const bytes = typeof given === "string" ? Buffer.byteLength(given) : 0;
+  if (bytes > MAX_VALUE_BYTES) fail(`${at}.${kind}`, `Too long: may not be more than ${MAX_VALUE_BYTES} bytes`);
+  const wellTyped =
+    kind === "string"
+      ? typeof given === "string"
+      : kind === "int"
+        ? Number.isInteger(given)
+        : kind === "bool"
+          ? typeof given === "boolean"
+          : kind === "version" && typeof given === "string" && SEMVER.test(given);
+  if (!wellTyped) fail(`${at}.${kind}`, "Invalid value");
+}
