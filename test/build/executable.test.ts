@@ -72,7 +72,7 @@ async function faultNames(): Promise<string[]> {
   const names = new Set<string>();
   for (const path of new Bun.Glob("src/**/*.ts").scanSync({ cwd: PROJECT, absolute: true })) {
     const text = await Bun.file(path).text();
-    for (const [, name] of text.matchAll(/\bfault[A-Z]\w*\("([^"]+)"/g)) names.add(`"${name}"`);
+    for (const [, name] of text.matchAll(/\bfault[A-Z]\w*\("([^"]+)"/g)) names.add(name ?? "");
   }
   return [...names];
 }
