@@ -3,13 +3,14 @@
 import type { Link } from "../netlink/link.ts";
 import type { LinkLocation } from "../sysfs/net.ts";
 import type { PciDevice } from "../sysfs/pci.ts";
-import type { AttributeValue, Device, DeviceIdentity } from "./device.ts";
+import { type Attributes, AttributeWriter, type StandardAttributes } from "./attributes.ts";
+import type { Device, DeviceIdentity } from "./device.ts";
 import type { InventoryFacts } from "./facts.ts";
 import { linkAttributes, type SriovRole } from "./link-attributes.ts";
 import { locationsByIndex, mainLinks } from "./main-link.ts";
 import { linkDeviceName, pciDeviceName, uniqueName } from "./names.ts";
 import { isIpoib, isOfferedFunction, isOfferedLink } from "./offered.ts";
-import { pciAttributes, standardAttributes, topologyAttributes } from "./pci-attributes.ts";
+import { functionAttributes, placeAttributes } from "./pci-attributes.ts";
 import type { PciNames } from "./pci-ids.ts";
 import { rdmaOfFunction, rdmaOfLink, standsAlone } from "./rdma-of.ts";
 import { clampText } from "./text-limit.ts";
@@ -51,6 +52,7 @@ export function byName(a: Device, b: Device): number {
 class Scan {
   readonly #facts: InventoryFacts;
   readonly #options: InventoryOptions;
+  readonly #writer: AttributeWriter;
   readonly #pci: ReadonlyMap<string, PciDevice>;
   readonly #links: ReadonlyMap<number, Link>;
   readonly #locations: ReadonlyMap<number, LinkLocation>;
@@ -61,6 +63,7 @@ class Scan {
   constructor(facts: InventoryFacts, options: InventoryOptions) {
     this.#facts = facts;
     this.#options = options;
+    this.#writer = new AttributeWriter(options.domain);
     this.#pci = new Map(facts.pci.map((device) => [device.address, device]));
     this.#links = new Map(facts.links.map((link) => [link.ifindex, link]));
     this.#locations = locationsByIndex(facts.links, facts.locations);
@@ -111,28 +114,25 @@ class Scan {
   #bareFunction(device: PciDevice): Device {
     const rdma = rdmaOfFunction(this.#facts.rdma.devices, device.address);
     const rdmaName = rdma !== undefined && standsAlone(rdma, device) ? rdma.name : undefined;
-    return this.#device({
+    return {
       name: pciDeviceName(device.address),
       identity: { pciAddress: device.address, ...(rdmaName === undefined ? {} : { rdmaName }) },
-      own: { ...pciAttributes(device, this.#options.pciNames), ...rdmaAttributes(rdma !== undefined, rdmaName) },
-      standard: standardAttributes(device),
-    });
+      attributes: this.#writer.write({
+        ...functionAttributes(device, this.#options.pciNames),
+        ...rdmaAttributes(rdma !== undefined, rdmaName),
+      }),
+    };
   }
 
-  /**
-   * `own` is the function whose main link this is. Any other link that stands on a function, as that of a subfunction,
-   * has its place but not its identity: a selector by PCI address means one device.
-   */
+  /** `own` is the function whose main link this is. */
   #linkDevice(name: string, link: Link, own: PciDevice | undefined): Device {
     const location = this.#locations.get(link.ifindex);
-    const carrier = own ?? this.#pci.get(location?.pciAddress ?? "");
     const rdma = rdmaOfLink(this.#facts.rdma.devices, link.ifname, location, own !== undefined);
-    return this.#device({
+    return {
       name,
       identity: linkIdentity(link, own?.address, rdma?.name),
-      own: {
-        ...(own === undefined ? {} : pciAttributes(own, this.#options.pciNames)),
-        ...(carrier?.numaNode === undefined ? {} : { numaNode: { int: carrier.numaNode } }),
+      attributes: this.#writer.write({
+        ...this.#placeAttributes(own, location),
         ...linkAttributes({
           link,
           addresses: this.#addresses.get(link.ifindex) ?? [],
@@ -141,20 +141,18 @@ class Scan {
           sriov: own === undefined ? NO_SRIOV : sriovRole(own),
         }),
         ...rdmaAttributes(rdma !== undefined, rdma?.name),
-      },
-      standard: own !== undefined ? standardAttributes(own) : carrier !== undefined ? topologyAttributes(carrier) : {},
-    });
+      }),
+    };
   }
 
-  #device(parts: {
-    readonly name: string;
-    readonly identity: DeviceIdentity;
-    readonly own: Readonly<Record<string, AttributeValue>>;
-    readonly standard: Readonly<Record<string, AttributeValue>>;
-  }): Device {
-    const own = Object.entries(parts.own).map(([key, value]) => [`${this.#options.domain}/${key}`, value] as const);
-    const attributes = [...own, ...Object.entries(parts.standard)].sort(([a], [b]) => (a < b ? -1 : 1));
-    return { name: parts.name, identity: parts.identity, attributes: Object.fromEntries(attributes) };
+  /**
+   * A link that stands on a function without being its main one, as that of a subfunction, has the function's place
+   * but not its identity: a selector by PCI address means one device.
+   */
+  #placeAttributes(own: PciDevice | undefined, location: LinkLocation | undefined): Attributes & StandardAttributes {
+    if (own !== undefined) return functionAttributes(own, this.#options.pciNames);
+    const carrier = this.#pci.get(location?.pciAddress ?? "");
+    return carrier === undefined ? {} : placeAttributes(carrier);
   }
 }
 
@@ -166,7 +164,7 @@ function sriovRole(device: PciDevice): SriovRole {
   };
 }
 
-function rdmaAttributes(hasRdma: boolean, name: string | undefined): Record<string, AttributeValue> {
+function rdmaAttributes(hasRdma: boolean, name: string | undefined): Attributes {
   return { rdma: { bool: hasRdma }, ...(name === undefined ? {} : { rdmaDevice: { string: clampText(name) } }) };
 }
 

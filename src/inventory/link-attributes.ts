@@ -2,6 +2,7 @@
 
 import type { Address } from "../netlink/address.ts";
 import type { Link } from "../netlink/link.ts";
+import type { Attributes } from "./attributes.ts";
 import type { AttributeValue } from "./device.ts";
 import { encapsulationName, operstateName } from "./encapsulation.ts";
 import type { LinkPrograms } from "./facts.ts";
@@ -24,7 +25,7 @@ export interface SriovRole {
   readonly isVf: boolean;
 }
 
-export function linkAttributes(view: LinkView): Record<string, AttributeValue> {
+export function linkAttributes(view: LinkView): Attributes {
   const { link, sriov } = view;
   return {
     ifName: text(link.ifname),
@@ -51,7 +52,7 @@ function typeName(kind: string | undefined): string {
 }
 
 /** Global unicast addresses as CIDRs; the attribute is absent where there is none. */
-function addressAttribute(family: "ipv4" | "ipv6", addresses: readonly Address[]): Record<string, AttributeValue> {
+function addressAttribute(family: "ipv4" | "ipv6", addresses: readonly Address[]): Attributes {
   const joined = joinEntries(
     addresses.filter((address) => address.family === family && isGlobalUnicast(address.local)).map(cidr),
   );
@@ -64,7 +65,7 @@ function cidr(address: Address): string {
   return `${address.local}/${address.peer === undefined ? address.prefixLength : bits}`;
 }
 
-function programAttributes(programs: LinkPrograms): Record<string, AttributeValue> {
+function programAttributes(programs: LinkPrograms): Attributes {
   const filters = joinEntries(programs.tcFilterNames);
   const tcx = joinEntries(programs.tcxProgramNames);
   return {

@@ -5,6 +5,8 @@ export const MAX_ATTRIBUTE_BYTES = 64;
 /** The text, cut between two code points so that it fits. Halves of surrogate pairs become U+FFFD, as UTF-8 has none. */
 export function clampText(text: string, maxBytes: number = MAX_ATTRIBUTE_BYTES): string {
   const whole = text.toWellFormed();
+  // No code unit takes more than three bytes.
+  if (whole.length * 3 <= maxBytes) return whole;
   if (Buffer.byteLength(whole) <= maxBytes) return whole;
   let kept = "";
   let bytes = 0;
@@ -18,6 +20,7 @@ export function clampText(text: string, maxBytes: number = MAX_ATTRIBUTE_BYTES):
 
 /** The entries, once each and sorted as text, joined by commas; entries at the end that do not fit are dropped whole. */
 export function joinEntries(entries: readonly string[], maxBytes: number = MAX_ATTRIBUTE_BYTES): string {
+  if (entries.length === 0) return "";
   let joined = "";
   for (const entry of [...new Set(entries)].sort()) {
     const longer = joined === "" ? entry : `${joined},${entry}`;
