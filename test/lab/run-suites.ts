@@ -27,7 +27,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   kernel: {
     files: ["test/{abi,kernel,build}/**/*.test.ts"],
     testTimeoutMs: 60_000,
-    builds: ["amd64", "arm64"],
+    builds: ["amd64", "arm64", "faults"],
     needsRoot: true,
   },
   runtime: {
