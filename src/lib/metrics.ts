@@ -3,7 +3,10 @@
  * `pkg/driver/metrics.go`), so that its dashboards and alerts work here; the prefix is `--metrics-prefix`.
  */
 
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import Counter from "prom-client/lib/counter.js";
+import Gauge from "prom-client/lib/gauge.js";
+import Histogram from "prom-client/lib/histogram.js";
+import Registry from "prom-client/lib/registry.js";
 import { addProcessMetrics } from "./process-metrics.ts";
 
 export type RequestStatus = "success" | "failed" | "noop";

@@ -2,7 +2,8 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Gauge, type Registry } from "prom-client";
+import type { Registry } from "prom-client";
+import Gauge from "prom-client/lib/gauge.js";
 
 export function addProcessMetrics(registry: Registry, processRoot: string): void {
   const startedSeconds = (Date.now() - performance.now()) / 1000;
