@@ -38,8 +38,9 @@ async function currentCommit(): Promise<string> {
   const given = process.env["NETFERRY_COMMIT"];
   if (given !== undefined && given !== "") return given;
   try {
-    const commit = (await runCommand(["git", "rev-parse", "--short=12", "HEAD"], PROJECT)).trim();
-    const changes = await runCommand(["git", "status", "--porcelain", "--untracked-files=no"], PROJECT);
+    const git = ["git", "-c", "safe.directory=*"]; // root may build what somebody else has checked out
+    const commit = (await runCommand([...git, "rev-parse", "--short=12", "HEAD"], PROJECT)).trim();
+    const changes = await runCommand([...git, "status", "--porcelain", "--untracked-files=no"], PROJECT);
     return changes.trim() === "" ? commit : `${commit}-changed`;
   } catch {
     return "unknown"; // no git, or no repository: the version alone has to do
