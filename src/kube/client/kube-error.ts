@@ -47,6 +47,11 @@ export function isNotFound(error: unknown): boolean {
   return error instanceof KubeError && error.status === 404;
 }
 
+/** True when the credentials are good and a permission is missing (403). */
+export function isForbidden(error: unknown): boolean {
+  return error instanceof KubeError && error.status === 403;
+}
+
 /** True when the server has forgotten the resource version that was asked for: list again. */
 export function isExpired(error: unknown): boolean {
   return error instanceof KubeError && error.status === 410;
