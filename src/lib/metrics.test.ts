@@ -67,7 +67,8 @@ test("Metrics counts each event by its reason", async () => {
   metrics.containerRefused("no-receipt");
   metrics.containerRefused("no-receipt");
   metrics.attachedLate();
-  metrics.setLostLinks(4);
+  metrics.setLostLinks(3);
+  metrics.lostLink();
   metrics.setReceipts(5);
   metrics.setHeldNamespaces(6);
   expect(await series(metrics, 'dranet_driver_reconciliations_total{reason="start"}')).toBe(1);

@@ -147,6 +147,11 @@ export class Metrics {
     this.#refusals.inc({ reason });
   }
 
+  /** One more link could not be brought home. */
+  lostLink(): void {
+    this.#lostLinks.inc();
+  }
+
   setLostLinks(count: number): void {
     this.#lostLinks.set(count);
   }
