@@ -76,6 +76,8 @@ export class FakeApiServer implements AsyncDisposable {
   intercept: (seen: Seen) => Canned | undefined = () => undefined;
   /** What a server with feature gates off does to an object before it stores it. */
   strip: (object: Stored) => Stored = (object) => object;
+  /** Rules of its own beside the API's, for slices. */
+  validate: (slice: Stored) => { readonly field: string; readonly message: string }[] = () => [];
   readonly #options: ApiServerOptions;
   readonly #server: Server;
   readonly #watches = new Set<ServerResponse>();
@@ -232,7 +234,7 @@ export class FakeApiServer implements AsyncDisposable {
     const [apiVersion, kind] = kindOf(collection);
     if (body.apiVersion !== apiVersion || body.kind !== kind)
       throw new Answer(400, "BadRequest", `${body.apiVersion}/${body.kind} cannot be handled as a ${kind}`);
-    const causes = kind === "ResourceSlice" ? validateSlice(body, old) : [];
+    const causes = kind === "ResourceSlice" ? [...validateSlice(body, old), ...this.validate(body)] : [];
     if (causes.length > 0) {
       const text = causes.map((cause) => `${cause.field}: ${cause.message}`).join(", ");
       throw new Answer(422, "Invalid", `${kind} "${body.metadata.name ?? ""}" is invalid: ${text}`, causes);

@@ -1,0 +1,142 @@
+/** A ResourceClaim as Prepare needs it, parsed at the edge. */
+
+import { z } from "zod";
+import { ConfigError } from "../lib/errors.ts";
+import type { KubeClient } from "./client/kube-client.ts";
+import { isNotFound } from "./client/kube-error.ts";
+
+export interface ClaimConsumer {
+  /** "" for the core group. */
+  readonly apiGroup: string;
+  /** `pods` */
+  readonly resource: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+/** One device of ours that the scheduler gave to the claim. */
+export interface AllocationResult {
+  /** `main`, or `main/sub` where firstAvailable chose. */
+  readonly request: string;
+  readonly pool: string;
+  readonly device: string;
+  readonly adminAccess: boolean;
+  readonly shareId?: string;
+}
+
+/** Configuration for our driver, uninterpreted. */
+export interface AllocationConfig {
+  readonly source: "FromClass" | "FromClaim";
+  /** Empty means every request; `main` covers its sub-requests too. */
+  readonly requests: readonly string[];
+  readonly parameters: unknown;
+}
+
+export interface ClaimFacts {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly allocated: boolean;
+  readonly reservedFor: readonly ClaimConsumer[];
+  /** Of our driver only. */
+  readonly results: readonly AllocationResult[];
+  /** Of our driver only, in the API's order: those of classes first, so that later ones come closer to the user. */
+  readonly configs: readonly AllocationConfig[];
+}
+
+const nullable = <T extends z.ZodType>(schema: T) => schema.nullish();
+
+const claimSchema = z.object({
+  metadata: z.object({ uid: z.string(), name: z.string(), namespace: z.string() }),
+  status: nullable(
+    z.object({
+      reservedFor: nullable(
+        z.array(z.object({ apiGroup: nullable(z.string()), resource: z.string(), name: z.string(), uid: z.string() })),
+      ),
+      allocation: nullable(
+        z.object({
+          devices: nullable(
+            z.object({
+              results: nullable(
+                z.array(
+                  z.object({
+                    request: z.string(),
+                    driver: z.string(),
+                    pool: z.string(),
+                    device: z.string(),
+                    adminAccess: nullable(z.boolean()),
+                    shareID: nullable(z.string()),
+                  }),
+                ),
+              ),
+              config: nullable(
+                z.array(
+                  z.object({
+                    source: z.enum(["FromClass", "FromClaim"]),
+                    requests: nullable(z.array(z.string())),
+                    opaque: nullable(z.object({ driver: z.string(), parameters: z.unknown() })),
+                  }),
+                ),
+              ),
+            }),
+          ),
+        }),
+      ),
+    }),
+  ),
+});
+
+/** Throws ConfigError, which names the path, for something that is no ResourceClaim of `resource.k8s.io/v1`. */
+export function parseClaim(object: unknown, driver: string): ClaimFacts {
+  const parsed = claimSchema.safeParse(object);
+  if (!parsed.success) throw notAn("ResourceClaim", parsed.error);
+  const { metadata, status } = parsed.data;
+  const devices = status?.allocation?.devices;
+  return {
+    ...metadata,
+    allocated: status?.allocation !== undefined && status.allocation !== null,
+    reservedFor: (status?.reservedFor ?? []).map((consumer) => ({ ...consumer, apiGroup: consumer.apiGroup ?? "" })),
+    results: (devices?.results ?? [])
+      .filter((result) => result.driver === driver)
+      .map(({ request, pool, device, adminAccess, shareID }) => ({
+        request,
+        pool,
+        device,
+        adminAccess: adminAccess ?? false,
+        ...(shareID === undefined || shareID === null ? {} : { shareId: shareID }),
+      })),
+    configs: (devices?.config ?? []).flatMap(({ source, requests, opaque }) =>
+      opaque?.driver === driver ? [{ source, requests: requests ?? [], parameters: opaque.parameters }] : [],
+    ),
+  };
+}
+
+/** undefined when there is no such claim. Throws KubeError (403 included) when it cannot be read. */
+export async function readClaim(
+  client: Pick<KubeClient, "get">,
+  claim: { readonly namespace: string; readonly name: string },
+  driver: string,
+  signal: AbortSignal,
+): Promise<ClaimFacts | undefined> {
+  const path = `/apis/resource.k8s.io/v1/namespaces/${claim.namespace}/resourceclaims/${claim.name}`;
+  const object = await getOrUndefined(client, path, signal);
+  return object === undefined ? undefined : parseClaim(object, driver);
+}
+
+export async function getOrUndefined(
+  client: Pick<KubeClient, "get">,
+  path: string,
+  signal: AbortSignal,
+): Promise<unknown> {
+  try {
+    return await client.get<unknown>(path, { signal });
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+export function notAn(kind: string, error: z.ZodError): ConfigError {
+  const [issue] = error.issues;
+  return new ConfigError(`${kind} ${issue?.path.join(".") ?? ""}`.trim(), issue?.message ?? error.message);
+}
