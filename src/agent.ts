@@ -1,0 +1,185 @@
+/** The composition root: builds every part and runs them until told to stop. What is built last is closed first. */
+
+import { clusterMode } from "./agent/cluster.ts";
+import type { Mode, ModeParts } from "./agent/mode.ts";
+import { readiness } from "./agent/readiness.ts";
+import { standaloneMode } from "./agent/standalone.ts";
+import { Ferry } from "./attach/ferry.ts";
+import { HeldNamespaces } from "./attach/held-namespaces.ts";
+import { Reconciler } from "./attach/reconciler.ts";
+import { Receipts } from "./cdi/receipts.ts";
+import { ClaimStore } from "./claims/store.ts";
+import { compileFilter } from "./config/filter.ts";
+import type { Config } from "./config/flags.ts";
+import { createHttpApp } from "./http/app.ts";
+import { serveHttp } from "./http/serve.ts";
+import type { Device } from "./inventory/device.ts";
+import { Inventory } from "./inventory/inventory.ts";
+import { loadPciNames } from "./inventory/pci-ids.ts";
+import { type CreateWorker, startKernel } from "./kernel/client.ts";
+import { bootId } from "./lib/boot-id.ts";
+import { systemClock } from "./lib/clock.ts";
+import type { Logger } from "./lib/log.ts";
+import { Metrics } from "./lib/metrics.ts";
+import { superviseAll } from "./lib/supervise.ts";
+import type { HookRecord } from "./nri/plugin.ts";
+import { SandboxGate } from "./nri/sandbox-gate.ts";
+import { NriSession } from "./nri/session.ts";
+import { launchedAddress } from "./nri/socket.ts";
+
+export interface AgentSurroundings {
+  readonly createWorker: CreateWorker;
+  readonly version: string;
+  readonly log: Logger;
+}
+
+/** Runs until `stop` aborts (clean) or a part fails (throws its error, after everything is closed). */
+export async function runAgent(config: Config, { createWorker, version, log }: AgentSurroundings, stop: AbortSignal): Promise<void> {
+  const clock = systemClock;
+  const metrics = new Metrics(config.metricsPrefix);
+  const filter = await compileFilter(config.filter);
+  await using parts = new AsyncDisposableStack();
+
+  const kernel = parts.use(await startKernel({ createWorker, log: log.child({ part: "kernel" }) }));
+  const store = parts.use(ClaimStore.open(config.dbPath === "" ? ":memory:" : config.dbPath, bootId(config.procRoot)));
+  const held = parts.use(new HeldNamespaces(kernel.hook));
+  const receipts = new Receipts(config.cdiDir, config.driverName);
+  const routeTo = new Set<string>();
+  const heldDevices = (): readonly Device[] => store.records.map((record) => record.published);
+  const inventory = new Inventory({
+    scan: (signal) =>
+      kernel.scan.scan({ sysfsRoot: config.sysfsRoot, procRoot: config.procRoot, routeTo: [...routeTo] }, signal),
+    options: {
+      domain: config.driverName,
+      moveIbInterfaces: config.moveIbInterfaces,
+      pciNames: loadPciNames(process.env["PCIDB_PATH"]),
+    },
+    filter: (device) => filter(device.attributes).keep,
+    held: heldDevices,
+    minPollIntervalMs: config.inventoryMinPollIntervalMs,
+    maxPollIntervalMs: config.inventoryMaxPollIntervalMs,
+    pollBurst: config.inventoryPollBurst,
+    clock,
+    log: log.child({ part: "inventory" }),
+  });
+  kernel.onLinkChange(() => inventory.requestScan());
+
+  const ferry = new Ferry({
+    kernel: kernel.hook,
+    store,
+    held,
+    receipts,
+    driver: config.driverName,
+    clock,
+    log: log.child({ part: "attach" }),
+    observer: {
+      attached: (record) => record.attachment?.late === true && metrics.attachedLate(),
+      cameHome: () => inventory.requestScan(),
+      lost: () => metrics.lostLink(),
+    },
+  });
+  const reconciler = parts.use(
+    new Reconciler({
+      ferry,
+      store,
+      receipts,
+      clock,
+      log: log.child({ part: "reconcile" }),
+      onRun: (reason) => metrics.reconciled(reason),
+    }),
+  );
+
+  let session: NriSession | undefined;
+  const modeParts: ModeParts = {
+    config,
+    inventory,
+    store,
+    ferry,
+    kernel: kernel.scan,
+    metrics,
+    clock,
+    log,
+    routeTo,
+    runtimeProblem: () =>
+      session?.state.synchronised === true
+        ? undefined
+        : `netferry is not registered with the container runtime (NRI socket ${config.nriSocket}): a sandbox that starts now would not get its devices`,
+  };
+  const mode: Mode = await (config.standalone ? standaloneMode(modeParts) : clusterMode(modeParts));
+  const gate = new SandboxGate({
+    ferry,
+    reconciler,
+    store,
+    driver: config.driverName,
+    log: log.child({ part: "gate" }),
+    onRefusal: (reason) => metrics.containerRefused(reason),
+    ...(mode.prepareSandbox === undefined ? {} : { prepareSandbox: mode.prepareSandbox }),
+    ...(mode.sandboxGone === undefined ? {} : { sandboxGone: mode.sandboxGone }),
+  });
+  // The kubelet's side goes first when we stop: no sandbox is prepared then that would find no hook.
+  session = parts.use(
+    new NriSession({
+      address: launchedAddress(process.env) ?? { path: config.nriSocket },
+      pluginName: config.driverName,
+      handlers: gate,
+      log: log.child({ part: "nri" }),
+      onHook: (record) => countHook(metrics, record),
+    }),
+  );
+  parts.use(mode);
+
+  const conditions = () =>
+    readiness({
+      nri: session.state,
+      nriSocket: config.nriSocket,
+      cdiDirectory: receipts.problem(),
+      cdiDir: config.cdiDir,
+      cdiIgnored: gate.cdiProblem,
+      lastScanMs: inventory.lastScanMs,
+      maxScanAgeMs: 2 * config.inventoryMaxPollIntervalMs + config.inventoryMinPollIntervalMs,
+      nowMs: clock.nowMs(),
+      mode: mode.conditions(),
+    });
+  const devicesByState = () => countStates(store, inventory.devices.length);
+  const http = parts.use(
+    serveHttp(
+      createHttpApp({
+        version,
+        node: config.nodeName,
+        checkAlive: (signal) => kernel.checkAlive(signal),
+        conditions,
+        devicesByState,
+        metrics: {
+          contentType: metrics.contentType,
+          render: () => {
+            metrics.setReceipts(receipts.claims().length);
+            metrics.setHeldNamespaces(held.count);
+            metrics.setDevices(devicesByState());
+            return metrics.render();
+          },
+        },
+      }),
+      config.bindAddress,
+    ),
+  );
+  log.info("agent started", { version, node: config.nodeName, url: http.url, driver: config.driverName });
+
+  await superviseAll(stop, {
+    inventory: (signal) => inventory.run(signal),
+    reconciler: (signal) => reconciler.run(signal),
+    kernel: (signal) => kernel.failed(signal),
+    ...mode.tasks,
+  });
+  log.info("agent stops");
+}
+
+function countStates(store: ClaimStore, total: number): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = { prepared: 0, attaching: 0, attached: 0, detaching: 0 };
+  for (const { state } of store.records) counts[state] = (counts[state] ?? 0) + 1;
+  return { free: Math.max(0, total - store.records.length), ...counts };
+}
+
+function countHook(metrics: Metrics, { hook, outcome, durationMs, budgetMs }: HookRecord): void {
+  metrics.nriRequest(hook, outcome === "done" ? "success" : "failed", durationMs / 1000);
+  metrics.hook(hook, durationMs / 1000, budgetMs / 1000);
+}

@@ -1,0 +1,118 @@
+/** What the kubelet asks for, answered from the API server at Prepare and from the store at Unprepare. */
+
+import { type AllocatedClaim, type ConsumerPod, type PrepareParts, prepareClaim } from "../attach/prepare.ts";
+import { cdiDeviceId } from "../cdi/receipt.ts";
+import { baseRequest, type ClaimDevice } from "../claims/record.ts";
+import { configFor } from "../config/merge.ts";
+import type { ClaimRef, ClaimsService, PreparedDevice } from "../dra/claims-service.ts";
+import { type ClaimFacts, readClaim } from "../kube/claims.ts";
+import type { KubeClient } from "../kube/client/kube-client.ts";
+import { isForbidden } from "../kube/client/kube-error.ts";
+import { type PodFacts, readPod } from "../kube/pods.ts";
+import { ClaimError } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
+import { handlerProblem } from "./runtime-handler.ts";
+
+export interface ClusterClaimsParts extends PrepareParts {
+  readonly client: Pick<KubeClient, "get">;
+  readonly driver: string;
+  readonly runtimeHandlers: readonly string[];
+  readonly runtimeProblem: () => string | undefined;
+  readonly log: Logger;
+  /** A claim came or went: what is published of its devices may change. */
+  readonly onChange: () => void;
+}
+
+export class ClusterClaims implements ClaimsService {
+  readonly #parts: ClusterClaimsParts;
+
+  constructor(parts: ClusterClaimsParts) {
+    this.#parts = parts;
+  }
+
+  async prepare(ref: ClaimRef, signal: AbortSignal): Promise<readonly PreparedDevice[]> {
+    const { client, driver } = this.#parts;
+    const named = `claim ${ref.namespace}/${ref.name}`;
+    const facts = await readClaim(client, ref, driver, signal);
+    if (facts === undefined) throw new ClaimError(`${named} does not exist any more`);
+    if (facts.uid !== ref.uid)
+      throw new ClaimError(`${named} was replaced: the kubelet asks for UID ${ref.uid}, the API server has ${facts.uid}`);
+    if (!facts.allocated) throw new ClaimError(`${named} is not allocated`);
+    if (facts.results.length === 0) return [];
+    const pod = await this.#consumer(facts, named, signal);
+    const problem = this.#parts.runtimeProblem();
+    if (problem !== undefined) throw new ClaimError(problem);
+    const records = await prepareClaim(this.#parts, allocatedClaim(facts), pod, signal);
+    this.#parts.log.info("claim prepared", {
+      claimUid: facts.uid,
+      claim: `${facts.namespace}/${facts.name}`,
+      pod: `${pod.namespace}/${pod.name}`,
+      devices: records.map((record) => record.device),
+    });
+    this.#parts.onChange();
+    return records.map((record) => this.#prepared(record));
+  }
+
+  async unprepare(ref: ClaimRef, _signal: AbortSignal): Promise<void> {
+    if (this.#parts.store.ofClaim(ref.uid).length === 0) return;
+    await this.#parts.ferry.detachClaim(ref.uid);
+    this.#parts.store.removeClaim(ref.uid);
+    this.#parts.log.info("claim unprepared", { claimUid: ref.uid, claim: `${ref.namespace}/${ref.name}` });
+    this.#parts.onChange();
+  }
+
+  #prepared(record: ClaimDevice): PreparedDevice {
+    const request = baseRequest(record.request);
+    return {
+      requests: [request],
+      pool: record.pool,
+      device: record.device,
+      cdiDeviceIds: [cdiDeviceId(this.#parts.driver, record.claimUid, request)],
+      ...(record.shareId === "" ? {} : { shareId: record.shareId }),
+    };
+  }
+
+  /** The one pod that the claim is for. A 403 leaves us without the names of its containers, as DRANET is. */
+  async #consumer(facts: ClaimFacts, named: string, signal: AbortSignal): Promise<ConsumerPod> {
+    const [consumer, second] = facts.reservedFor;
+    if (consumer === undefined) throw new ClaimError(`${named} is reserved for no pod`);
+    if (second !== undefined)
+      throw new ClaimError(
+        `${named} is reserved for ${facts.reservedFor.length} pods, ${consumer.name} and ${second.name} among them: a network device is in one pod at a time, give each pod its own claim (a ResourceClaimTemplate does)`,
+      );
+    if (consumer.resource !== "pods" || consumer.apiGroup !== "")
+      throw new ClaimError(`${named} is reserved for a ${consumer.resource} and not for a pod`);
+    const ref = { namespace: facts.namespace, name: consumer.name };
+    const pod = await this.#readPod(ref, signal);
+    if (pod === "forbidden") return { ...ref, uid: consumer.uid, hostNetwork: false };
+    if (pod === undefined || pod.uid !== consumer.uid)
+      throw new ClaimError(`pod ${ref.namespace}/${ref.name} with UID ${consumer.uid}, which ${named} is reserved for, does not exist any more`);
+    const problem = await handlerProblem(this.#parts, pod, signal);
+    if (problem !== undefined) throw new ClaimError(problem);
+    return { ...ref, uid: pod.uid, hostNetwork: pod.hostNetwork, namedBy: namedBy(pod, facts.name) };
+  }
+
+  async #readPod(ref: { namespace: string; name: string }, signal: AbortSignal): Promise<PodFacts | undefined | "forbidden"> {
+    try {
+      return await readPod(this.#parts.client, ref, signal);
+    } catch (error) {
+      if (isForbidden(error)) return "forbidden";
+      throw new ClaimError(`pod ${ref.namespace}/${ref.name} cannot be read`, { cause: error });
+    }
+  }
+}
+
+/** Containers that list the claim under `resources.claims`. */
+function namedBy(pod: PodFacts, claimName: string): readonly string[] {
+  const names = Object.entries(pod.claimNames).flatMap(([own, claim]) => (claim === claimName ? [own] : []));
+  return pod.containers.filter((c) => c.claims.some((claim) => names.includes(claim.name))).map((c) => c.name);
+}
+
+function allocatedClaim(facts: ClaimFacts): AllocatedClaim {
+  return {
+    uid: facts.uid,
+    namespace: facts.namespace,
+    name: facts.name,
+    devices: facts.results.map((result) => ({ ...result, config: configFor(facts.configs, result.request) })),
+  };
+}

@@ -1,0 +1,37 @@
+import type { Ferry } from "../attach/ferry.ts";
+import type { ClaimStore } from "../claims/store.ts";
+import type { Config } from "../config/flags.ts";
+import type { Condition } from "../http/app.ts";
+import type { Inventory } from "../inventory/inventory.ts";
+import type { Kernel } from "../kernel/calls.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Metrics } from "../lib/metrics.ts";
+import type { Task } from "../lib/supervise.ts";
+import type { Sandbox } from "../nri/handlers.ts";
+
+/** Where claims come from: the kubelet and the API server, or files. */
+export interface Mode extends AsyncDisposable {
+  readonly conditions: () => readonly Condition[];
+  readonly tasks: Readonly<Record<string, Task>>;
+  /** Where nobody calls Prepare before the sandbox: what the gate asks first. */
+  readonly prepareSandbox?: (sandbox: Sandbox) => Promise<void>;
+  readonly sandboxGone?: (sandbox: Sandbox) => Promise<void>;
+}
+
+/** What either mode works with. */
+export interface ModeParts {
+  readonly config: Config;
+  readonly inventory: Inventory;
+  readonly store: ClaimStore;
+  readonly ferry: Ferry;
+  /** The scanning Worker. */
+  readonly kernel: Kernel;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Why no sandbox would be seen now, or `undefined`. */
+  readonly runtimeProblem: () => string | undefined;
+  /** Addresses that must stay reachable from the host: the links towards them are not offered. */
+  readonly routeTo: Set<string>;
+}

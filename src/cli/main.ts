@@ -1,0 +1,35 @@
+import { parseCommandLine } from "../config/flags.ts";
+import type { CreateWorker } from "../kernel/client.ts";
+import { devices } from "./devices.ts";
+import { type ExitCode, reportError } from "./errors.ts";
+import { versionText } from "../lib/version.ts";
+
+/** Runs one command. Whatever it throws is said in one line. */
+export async function main(argv: readonly string[], createWorker: CreateWorker): Promise<ExitCode> {
+  try {
+    const line = parseCommandLine(argv);
+    switch (line.command) {
+      case "help":
+        process.stdout.write(line.text);
+        return 0;
+      case "version":
+        console.log(versionText());
+        return 0;
+      case "devices":
+        for (const warning of line.warnings) console.error(`netferry: ${warning}`);
+        process.stdout.write(await devices(line.config, line.output, createWorker));
+        return 0;
+      case "run": {
+        const { run } = await import("./run.ts");
+        await run(line.config, line.warnings, createWorker);
+        return 0;
+      }
+      case "demo": {
+        const { demo } = await import("../demo/demo.ts");
+        return await demo(line.config, createWorker);
+      }
+    }
+  } catch (error) {
+    return reportError(error);
+  }
+}
