@@ -4,17 +4,26 @@ import type { ByteChannel, ByteSink } from "../ttrpc/channel.ts";
 /** Where the runtime is: a socket file, or a connected socket that the runtime gave to a plugin that it launched. */
 export type RuntimeAddress = { readonly path: string } | { readonly fd: number };
 
-/** What `NRI_PLUGIN_SOCKET` says about a plugin that the runtime launched, if it did. */
+/**
+ * What `NRI_PLUGIN_SOCKET` says about a plugin that the runtime launched, if it did. NRI before 0.7 (containerd 1.7 up
+ * to 1.7.25) never synchronises such a plugin: there it must connect to the runtime's socket to be of use.
+ */
 export function launchedAddress(environment: Readonly<Record<string, string | undefined>>): RuntimeAddress | undefined {
   const value = environment["NRI_PLUGIN_SOCKET"];
   return value !== undefined && /^\d+$/.test(value) ? { fd: Number(value) } : undefined;
 }
 
 /** Connects. Rejects with the system's error (ENOENT, ECONNREFUSED: no runtime there) or the signal's reason. */
-export function connectRuntime(address: RuntimeAddress, signal: AbortSignal): Promise<ByteChannel> {
+export async function connectRuntime(address: RuntimeAddress, signal: AbortSignal): Promise<ByteChannel> {
   signal.throwIfAborted();
+  // A socket that was given is connected already, and says nothing about it. Its path is not looked at.
+  if ("fd" in address) return new SocketChannel(connect({ fd: address.fd, path: "" }));
+  return new SocketChannel(await connectPath(address.path, signal));
+}
+
+function connectPath(path: string, signal: AbortSignal): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect("fd" in address ? { fd: address.fd, path: "" } : { path: address.path });
+    const socket = connect({ path });
     const settle = (then: () => void) => {
       signal.removeEventListener("abort", onAbort);
       socket.off("error", onError);
@@ -28,7 +37,7 @@ export function connectRuntime(address: RuntimeAddress, signal: AbortSignal): Pr
         reject(signal.reason);
       });
     socket.once("error", onError);
-    socket.once("connect", () => settle(() => resolve(new SocketChannel(socket))));
+    socket.once("connect", () => settle(() => resolve(socket)));
     signal.addEventListener("abort", onAbort, { once: true });
   });
 }

@@ -2,13 +2,14 @@
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { describeError } from "../../../src/lib/errors.ts";
 import { eventually } from "../../fakes/eventually.ts";
 import { command } from "./command.ts";
 import { cniConfig, containerdToml, labPaths } from "./containerd-config.ts";
 import { RuntimeService } from "./gen/cri_pb.ts";
 import { GrpcClient } from "./grpc-client.ts";
 import { labImages, PAUSE_IMAGE } from "./images.ts";
-import { findMounts, findProcesses, removeCgroups, unmountAll } from "./leftovers.ts";
+import { cniResults, findMounts, findProcesses, removeCgroups, shimSockets, taskIds, unmountAll } from "./leftovers.ts";
 import { type OciRuntime, ociRuntime } from "./oci-runtimes.ts";
 import { debianPackages } from "./packages.ts";
 
@@ -94,6 +95,7 @@ export class Containerd implements AsyncDisposable {
   readonly #bin: string;
   readonly #removeDir: boolean;
   #process: Bun.Subprocess | undefined;
+  #stopping: Promise<void> | undefined;
 
   constructor(options: {
     readonly bin: string;
@@ -111,7 +113,7 @@ export class Containerd implements AsyncDisposable {
     this.podLogDir = paths.logs;
     this.cgroup = `/${basename(options.dir)}`;
     this.versions = options.versions;
-    this.cri = new GrpcClient(paths.criSocket);
+    this.cri = new GrpcClient(paths.criSocket, { waitForServer: true });
     this.#bin = options.bin;
     this.#removeDir = options.removeDir;
   }
@@ -156,7 +158,17 @@ export class Containerd implements AsyncDisposable {
   }
 
   /** Ends pods and containerd, and removes what they leave. Throws when something stays all the same. */
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #stop(): Promise<void> {
+    const [sockets, sandboxes] = [shimSockets(this.dir), taskIds(this.dir)];
     if (this.#process?.exitCode === null) await this.#removePods();
     this.cri[Symbol.dispose]();
     await this.#end("SIGTERM");
@@ -166,15 +178,13 @@ export class Containerd implements AsyncDisposable {
       () => findProcesses(this.dir, this.cgroup).length === 0,
       STOP_LIMIT_MS,
     );
+    for (const socket of sockets) rmSync(socket, { force: true });
     await unmountAll(this.dir);
     removeCgroups(this.cgroup);
+    for (const file of cniResults(sandboxes)) rmSync(file);
     const mounts = findMounts(this.dir);
     if (mounts.length > 0) throw new Error(`mounts of the lab are left: ${mounts.join(", ")}`);
     if (this.#removeDir) rmSync(this.dir, { recursive: true });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
   }
 
   /** The last lines of containerd's log. */
@@ -201,7 +211,7 @@ export class Containerd implements AsyncDisposable {
         await this.cri.call(removePodSandbox, { podSandboxId: id }, STOP_LIMIT_MS);
       }
     } catch (error) {
-      console.error(`lab: pods of ${this.dir} have to be killed:`, error);
+      console.error(`lab: pods of ${this.dir} have to be killed: ${describeError(error)}`);
     }
   }
 

@@ -9,13 +9,21 @@ import {
 } from "@bufbuild/protobuf";
 import { Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 
+export interface GrpcClientOptions {
+  readonly authority?: string;
+  /** Calls wait for a server that is away, instead of failing with UNAVAILABLE. */
+  readonly waitForServer?: boolean;
+}
+
 /** Calls gRPC services on a unix socket. Rejects with grpc-js' ServiceError (`code`, `details`). */
 export class GrpcClient implements Disposable {
   readonly #client: Client;
+  readonly #metadata: Metadata;
 
-  constructor(socket: string, authority = "localhost") {
+  constructor(socket: string, options: GrpcClientOptions = {}) {
+    this.#metadata = new Metadata({ waitForReady: options.waitForServer === true });
     this.#client = new Client(`unix:${socket}`, credentials.createInsecure(), {
-      "grpc.default_authority": authority,
+      "grpc.default_authority": options.authority ?? "localhost",
       // A runtime that restarts is back in half a second, not in the 20 s that the default may grow to.
       "grpc.initial_reconnect_backoff_ms": 50,
       "grpc.max_reconnect_backoff_ms": 200,
@@ -33,7 +41,7 @@ export class GrpcClient implements Disposable {
         (message: MessageShape<I>) => Buffer.from(toBinary(method.input, message)),
         (bytes: Buffer) => fromBinary(method.output, bytes),
         create(method.input, request),
-        new Metadata({ waitForReady: true }),
+        this.#metadata,
         { deadline: Date.now() + limitMs },
         (error: ServiceError | null, response?: MessageShape<O>) => {
           if (error !== null) reject(error);
