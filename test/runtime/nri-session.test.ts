@@ -2,7 +2,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ServiceError } from "@grpc/grpc-js";
 import { ClaimError } from "../../src/lib/errors.ts";
 import { createLogger } from "../../src/lib/log.ts";
 import type { HookRecord } from "../../src/nri/plugin.ts";
@@ -12,19 +11,20 @@ import { eventually } from "../fakes/eventually.ts";
 import { RecordingHandlers } from "../fakes/sandbox-handlers.ts";
 import { type Containerd, startContainerd } from "../lab/runtime/containerd.ts";
 import { labPaths } from "../lab/runtime/containerd-config.ts";
+import { RpcError } from "../lab/runtime/grpc-client.ts";
 import { type Pod, Pods } from "../lab/runtime/pods.ts";
 
 const START_LIMIT_MS = 180_000; // the first start fetches packages
 const TEST_LIMIT_MS = 30_000;
 
-/** The gRPC error that a call to the runtime ended with. */
-async function refusal(call: Promise<unknown>): Promise<ServiceError> {
+/** The error that a call to the runtime ended with. */
+async function refusal(call: Promise<unknown>): Promise<RpcError> {
   const error = await call.then(
     () => undefined,
     (thrown: unknown) => thrown,
   );
-  if (!(error instanceof Error) || !("details" in error)) throw new Error("the runtime did not refuse");
-  return error as ServiceError;
+  if (!(error instanceof RpcError)) throw new Error("the runtime did not refuse", { cause: error });
+  return error;
 }
 
 describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
@@ -146,7 +146,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
       handlers.onCreating = () => Promise.reject(new ClaimError("claim default/nic: the link eth7 is gone"));
       const refused = await refusal(pods.create(pod, { name: "main" }));
       expect(refused.details).toContain("claim default/nic: the link eth7 is gone");
-      expect(refused.code as number).toBe(Code.FAILED_PRECONDITION);
+      expect(refused.code).toBe(Code.FAILED_PRECONDITION);
       handlers.onCreating = async () => undefined;
       const containerId = await pods.launch(pod, { name: "main", attempt: 1 });
       expect((await pods.exec(containerId, "true")).exitCode).toBe(0);

@@ -15,7 +15,20 @@ export interface GrpcClientOptions {
   readonly waitForServer?: boolean;
 }
 
-/** Calls gRPC services on a unix socket. Rejects with grpc-js' ServiceError (`code`, `details`). */
+/** A call ended with a status other than OK: `code` in gRPC's numbering, `details` in the server's words. */
+export class RpcError extends Error {
+  override readonly name = "RpcError";
+  readonly code: number;
+  readonly details: string;
+
+  constructor(method: string, { code, details }: ServiceError) {
+    super(`${method}: ${details} (status ${code})`);
+    this.code = code;
+    this.details = details;
+  }
+}
+
+/** Calls gRPC services on a unix socket. Rejects with RpcError. */
 export class GrpcClient implements Disposable {
   readonly #client: Client;
   readonly #metadata: Metadata;
@@ -44,7 +57,7 @@ export class GrpcClient implements Disposable {
         this.#metadata,
         { deadline: Date.now() + limitMs },
         (error: ServiceError | null, response?: MessageShape<O>) => {
-          if (error !== null) reject(error);
+          if (error !== null) reject(new RpcError(method.name, error));
           else if (response === undefined) reject(new Error(`${method.name} was answered with nothing`));
           else resolve(response);
         },

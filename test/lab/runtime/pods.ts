@@ -43,7 +43,7 @@ export interface Exec {
   readonly exitCode: number;
 }
 
-/** What a kubelet asks of one runtime. Rejections are grpc-js' ServiceError: `code` and `details` are the runtime's. */
+/** What a kubelet asks of one runtime. Rejections are RpcError: `code` and `details` are the runtime's. */
 export class Pods {
   readonly #lab: Containerd;
 
