@@ -16,7 +16,7 @@ import { serveHttp } from "./http/serve.ts";
 import type { Device } from "./inventory/device.ts";
 import { Inventory } from "./inventory/inventory.ts";
 import { loadPciNames } from "./inventory/pci-ids.ts";
-import { type CreateWorker, startKernel } from "./kernel/client.ts";
+import { type KernelWorkers, type StartKernelOptions, startKernel } from "./kernel/client.ts";
 import { bootId } from "./lib/boot-id.ts";
 import { systemClock } from "./lib/clock.ts";
 import type { Logger } from "./lib/log.ts";
@@ -28,13 +28,17 @@ import { NriSession } from "./nri/session.ts";
 import { launchedAddress } from "./nri/socket.ts";
 
 export interface AgentSurroundings {
-  readonly createWorker: CreateWorker;
+  readonly createWorker: StartKernelOptions["createWorker"];
   readonly version: string;
   readonly log: Logger;
 }
 
 /** Runs until `stop` aborts (clean) or a part fails (throws its error, after everything is closed). */
-export async function runAgent(config: Config, { createWorker, version, log }: AgentSurroundings, stop: AbortSignal): Promise<void> {
+export async function runAgent(
+  config: Config,
+  { createWorker, version, log }: AgentSurroundings,
+  stop: AbortSignal,
+): Promise<void> {
   const clock = systemClock;
   const metrics = new Metrics(config.metricsPrefix);
   const filter = await compileFilter(config.filter);
@@ -146,7 +150,7 @@ export async function runAgent(config: Config, { createWorker, version, log }: A
       createHttpApp({
         version,
         node: config.nodeName,
-        checkAlive: (signal) => kernel.checkAlive(signal),
+        checkAlive: (signal) => checkAlive(kernel, signal),
         conditions,
         devicesByState,
         metrics: {
@@ -167,10 +171,21 @@ export async function runAgent(config: Config, { createWorker, version, log }: A
   await superviseAll(stop, {
     inventory: (signal) => inventory.run(signal),
     reconciler: (signal) => reconciler.run(signal),
-    kernel: (signal) => kernel.failed(signal),
+    kernel: (signal) => untilDead(kernel, signal),
     ...mode.tasks,
   });
   log.info("agent stops");
+}
+
+/** Both Workers answer: a thread that hangs in the kernel shows here. */
+async function checkAlive({ hook, scan }: KernelWorkers, signal: AbortSignal): Promise<void> {
+  await Promise.all([hook.listLinks({ netns: "host" }, signal), scan.listLinks({ netns: "host" }, signal)]);
+}
+
+/** Rejects when a Worker dies; resolves when `signal` aborts. */
+function untilDead({ died }: KernelWorkers, signal: AbortSignal): Promise<void> {
+  const stopped = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  return Promise.race([died, stopped]);
 }
 
 function countStates(store: ClaimStore, total: number): Readonly<Record<string, number>> {

@@ -1,9 +1,8 @@
 /** What the kubelet asks for, answered from the API server at Prepare and from the store at Unprepare. */
 
-import { type AllocatedClaim, type ConsumerPod, type PrepareParts, prepareClaim } from "../attach/prepare.ts";
+import { type ConsumerPod, type PrepareParts, prepareClaim } from "../attach/prepare.ts";
 import { cdiDeviceId } from "../cdi/receipt.ts";
 import { baseRequest, type ClaimDevice } from "../claims/record.ts";
-import { configFor } from "../config/merge.ts";
 import type { ClaimRef, ClaimsService, PreparedDevice } from "../dra/claims-service.ts";
 import { type ClaimFacts, readClaim } from "../kube/claims.ts";
 import type { KubeClient } from "../kube/client/kube-client.ts";
@@ -11,6 +10,7 @@ import { isForbidden } from "../kube/client/kube-error.ts";
 import { type PodFacts, readPod } from "../kube/pods.ts";
 import { ClaimError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
+import { allocatedClaim } from "./allocated-claim.ts";
 import { handlerProblem } from "./runtime-handler.ts";
 
 export interface ClusterClaimsParts extends PrepareParts {
@@ -36,7 +36,9 @@ export class ClusterClaims implements ClaimsService {
     const facts = await readClaim(client, ref, driver, signal);
     if (facts === undefined) throw new ClaimError(`${named} does not exist any more`);
     if (facts.uid !== ref.uid)
-      throw new ClaimError(`${named} was replaced: the kubelet asks for UID ${ref.uid}, the API server has ${facts.uid}`);
+      throw new ClaimError(
+        `${named} was replaced: the kubelet asks for UID ${ref.uid}, the API server has ${facts.uid}`,
+      );
     if (!facts.allocated) throw new ClaimError(`${named} is not allocated`);
     if (facts.results.length === 0) return [];
     const pod = await this.#consumer(facts, named, signal);
@@ -86,13 +88,18 @@ export class ClusterClaims implements ClaimsService {
     const pod = await this.#readPod(ref, signal);
     if (pod === "forbidden") return { ...ref, uid: consumer.uid, hostNetwork: false };
     if (pod === undefined || pod.uid !== consumer.uid)
-      throw new ClaimError(`pod ${ref.namespace}/${ref.name} with UID ${consumer.uid}, which ${named} is reserved for, does not exist any more`);
+      throw new ClaimError(
+        `pod ${ref.namespace}/${ref.name} with UID ${consumer.uid}, which ${named} is reserved for, does not exist any more`,
+      );
     const problem = await handlerProblem(this.#parts, pod, signal);
     if (problem !== undefined) throw new ClaimError(problem);
     return { ...ref, uid: pod.uid, hostNetwork: pod.hostNetwork, namedBy: namedBy(pod, facts.name) };
   }
 
-  async #readPod(ref: { namespace: string; name: string }, signal: AbortSignal): Promise<PodFacts | undefined | "forbidden"> {
+  async #readPod(
+    ref: { namespace: string; name: string },
+    signal: AbortSignal,
+  ): Promise<PodFacts | undefined | "forbidden"> {
     try {
       return await readPod(this.#parts.client, ref, signal);
     } catch (error) {
@@ -106,13 +113,4 @@ export class ClusterClaims implements ClaimsService {
 function namedBy(pod: PodFacts, claimName: string): readonly string[] {
   const names = Object.entries(pod.claimNames).flatMap(([own, claim]) => (claim === claimName ? [own] : []));
   return pod.containers.filter((c) => c.claims.some((claim) => names.includes(claim.name))).map((c) => c.name);
-}
-
-function allocatedClaim(facts: ClaimFacts): AllocatedClaim {
-  return {
-    uid: facts.uid,
-    namespace: facts.namespace,
-    name: facts.name,
-    devices: facts.results.map((result) => ({ ...result, config: configFor(facts.configs, result.request) })),
-  };
 }

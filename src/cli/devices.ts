@@ -3,14 +3,18 @@ import { compileFilter } from "../config/filter.ts";
 import type { Config, Output } from "../config/flags.ts";
 import { devicesOf } from "../inventory/devices-of.ts";
 import { loadPciNames } from "../inventory/pci-ids.ts";
-import { type CreateWorker, startKernel } from "../kernel/client.ts";
+import { type StartKernelOptions, startKernel } from "../kernel/client.ts";
 import { offerDevices } from "../kube/offer.ts";
 import { desiredSlices, sliceObject } from "../kube/slices.ts";
 import { silentLogger } from "../lib/log.ts";
 import { formatDevices } from "./devices-output.ts";
 
 /** What this host offers now, as text. It reads the kernel and changes nothing; no agent needs to run. */
-export async function devices(config: Config, output: Output, createWorker: CreateWorker): Promise<string> {
+export async function devices(
+  config: Config,
+  output: Output,
+  createWorker: StartKernelOptions["createWorker"],
+): Promise<string> {
   const filter = await compileFilter(config.filter);
   const pciNames = loadPciNames(process.env["PCIDB_PATH"]);
   await using kernel = await startKernel({ createWorker, log: silentLogger });

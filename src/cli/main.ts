@@ -1,11 +1,14 @@
 import { parseCommandLine } from "../config/flags.ts";
-import type { CreateWorker } from "../kernel/client.ts";
+import type { StartKernelOptions } from "../kernel/client.ts";
+import { versionText } from "../lib/version.ts";
 import { devices } from "./devices.ts";
 import { type ExitCode, reportError } from "./errors.ts";
-import { versionText } from "../lib/version.ts";
 
 /** Runs one command. Whatever it throws is said in one line. */
-export async function main(argv: readonly string[], createWorker: CreateWorker): Promise<ExitCode> {
+export async function main(
+  argv: readonly string[],
+  createWorker: StartKernelOptions["createWorker"],
+): Promise<ExitCode> {
   try {
     const line = parseCommandLine(argv);
     switch (line.command) {

@@ -1,0 +1,23 @@
+import type { AllocatedClaim } from "../attach/prepare.ts";
+import { type ConfigEntry, configFor } from "../config/merge.ts";
+
+interface ClaimFacts {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly results: readonly {
+    readonly request: string;
+    readonly pool: string;
+    readonly device: string;
+    readonly adminAccess: boolean;
+    readonly shareId?: string;
+  }[];
+  readonly configs: readonly ConfigEntry[];
+}
+
+/** Each device with the configuration that applies to its request. Throws a ClaimError for an invalid one. */
+export function allocatedClaim(facts: ClaimFacts): AllocatedClaim {
+  const { uid, namespace, name, results, configs } = facts;
+  const devices = results.map((result) => ({ ...result, config: configFor(configs, result.request) }));
+  return { uid, namespace, name, devices };
+}

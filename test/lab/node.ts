@@ -1,0 +1,129 @@
+/** A node for tests: a real containerd, the kubelet's part, an API server with state, and netferry as its own process. */
+
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ApiLab } from "../fakes/api-client.ts";
+import type { FakeApiServer } from "../fakes/api-server.ts";
+import { Agent } from "./agent.ts";
+import { type Containerd, type ContainerdOptions, startContainerd } from "./runtime/containerd.ts";
+import { type ClaimRef, Kubelet } from "./runtime/kubelet.ts";
+import type { Pods } from "./runtime/pods.ts";
+
+export const DRIVER = "dra.net";
+export const NODE = "test-node";
+
+export interface ClaimOptions {
+  /** Name of the device in the pool, by request; a string means one request `nic`. */
+  readonly devices: string | Readonly<Record<string, string>>;
+  /** The claim's own configuration for the driver. */
+  readonly config?: object;
+  /** Containers of the pod that list the claim; default `["main"]`. */
+  readonly namedBy?: readonly string[];
+  readonly hostNetwork?: boolean;
+}
+
+export class TestNode implements AsyncDisposable {
+  readonly lab: Containerd;
+  readonly api: FakeApiServer;
+  readonly kubelet: Kubelet;
+  readonly dir: string;
+  readonly #apiLab: ApiLab;
+  readonly #agents: Agent[] = [];
+  readonly #kubeconfig: string;
+
+  private constructor(lab: Containerd, apiLab: ApiLab, api: FakeApiServer, dir: string) {
+    this.lab = lab;
+    this.api = api;
+    this.dir = dir;
+    this.#apiLab = apiLab;
+    this.#kubeconfig = apiLab.kubeconfig(api, {});
+    this.kubelet = new Kubelet({ lab, rootDir: join(dir, "kubelet") });
+    api.store.add("/api/v1/nodes", { apiVersion: "v1", kind: "Node", metadata: { name: NODE } });
+  }
+
+  static async start(options: ContainerdOptions): Promise<TestNode> {
+    const dir = mkdtempSync(join(tmpdir(), "netferry-node-"));
+    for (const folder of ["kubelet/plugins_registry", "kubelet/plugins"])
+      mkdirSync(join(dir, folder), { recursive: true });
+    const apiLab = new ApiLab();
+    return new TestNode(await startContainerd(options), apiLab, await apiLab.start(), dir);
+  }
+
+  get pods(): Pods {
+    return this.kubelet.pods;
+  }
+
+  /** Starts netferry and waits until it is ready, unless `waits` is false. */
+  async agent(
+    options: { readonly faults?: string; readonly waits?: boolean; readonly args?: readonly string[] } = {},
+  ): Promise<Agent> {
+    const agent = new Agent({
+      args: [
+        ...["--kubeconfig", this.#kubeconfig, "--hostname-override", NODE, "--filter="],
+        ...["--nri-socket", this.lab.nriSocket, "--cdi-dir", this.lab.cdiDir, "--netns-dir", this.lab.netnsDir],
+        ...["--kubelet-root-dir", join(this.dir, "kubelet"), "--db-path", join(this.dir, "netferry.db")],
+        ...["--inventory-min-poll-interval", "50ms"],
+        ...(options.args ?? []),
+      ],
+      ...(options.faults === undefined ? {} : { faults: options.faults }),
+    });
+    this.#agents.push(agent);
+    if (options.waits !== false) {
+      await agent.url();
+      await this.kubelet.register(DRIVER);
+      await agent.ready();
+    }
+    return agent;
+  }
+
+  /** A pod object with its claim, allocated and reserved, as the scheduler leaves them. */
+  claim(name: string, options: ClaimOptions): ClaimRef & { readonly podUid: string } {
+    const devices = typeof options.devices === "string" ? { nic: options.devices } : options.devices;
+    const pod = this.api.store.add("/api/v1/namespaces/default/pods", {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name, namespace: "default" },
+      spec: {
+        nodeName: NODE,
+        hostNetwork: options.hostNetwork ?? false,
+        resourceClaims: [{ name: "net", resourceClaimName: name }],
+        containers: (options.namedBy ?? ["main"]).map((container) => ({
+          name: container,
+          resources: { claims: [{ name: "net" }] },
+        })),
+      },
+    });
+    const claim = this.api.store.add("/apis/resource.k8s.io/v1/namespaces/default/resourceclaims", {
+      apiVersion: "resource.k8s.io/v1",
+      kind: "ResourceClaim",
+      metadata: { name, namespace: "default" },
+      status: {
+        reservedFor: [{ resource: "pods", name, uid: pod.metadata.uid }],
+        allocation: {
+          devices: {
+            results: Object.entries(devices).map(([request, device]) => ({
+              request,
+              driver: DRIVER,
+              pool: NODE,
+              device,
+            })),
+            config:
+              options.config === undefined
+                ? []
+                : [{ source: "FromClaim", requests: [], opaque: { driver: DRIVER, parameters: options.config } }],
+          },
+        },
+      },
+    });
+    return { namespace: "default", name, uid: String(claim.metadata.uid), podUid: String(pod.metadata.uid) };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const agent of this.#agents) await agent[Symbol.asyncDispose]();
+    this.kubelet[Symbol.dispose]();
+    await this.lab.stop();
+    await this.#apiLab[Symbol.asyncDispose]();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}

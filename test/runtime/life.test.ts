@@ -1,0 +1,229 @@
+/** The main job on real parts: prepare, attach, use, return, with the host as it was before. */
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { eventually } from "../fakes/eventually.ts";
+import type { Agent } from "../lab/agent.ts";
+import { type HostState, hostState } from "../lab/host-state.ts";
+import { HostLinks, hasLink, ip, uniqueName, writeSysctl } from "../lab/links.ts";
+import { TestNode } from "../lab/node.ts";
+
+const START_LIMIT_MS = 180_000;
+const TEST_LIMIT_MS = 60_000;
+
+describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
+  let node: TestNode;
+  let agent: Agent;
+  let links: HostLinks;
+
+  beforeAll(async () => {
+    node = await TestNode.start({ suite });
+    agent = await node.agent();
+  }, START_LIMIT_MS);
+  afterAll(() => node[Symbol.asyncDispose](), TEST_LIMIT_MS);
+  beforeEach(() => {
+    links = new HostLinks();
+  });
+  afterEach(() => links[Symbol.dispose]());
+
+  /** The device is offered once a scan has seen the link. */
+  const offered = (device: string) =>
+    eventually(`${device} is offered`, () =>
+      node.api.store
+        .list("/apis/resource.k8s.io/v1/resourceslices")
+        .some((slice) =>
+          (slice.spec?.["devices"] as { name: string }[] | undefined)?.some(({ name }) => name === device),
+        ),
+    );
+
+  test(
+    "a veth end with much state goes into its pod as asked and comes home as it was",
+    async () => {
+      const { ifname, netns, peer } = links.vethToPeer(["10.66.0.1/24", "fd66::1/64"]);
+      const second = links.vethToPeer(["10.67.0.1/24"]).ifname;
+      giveMuchState(ifname, second);
+      await settled(ifname);
+      const before = hostState(ifname);
+      const beforeMs = Date.now();
+      await offered(ifname);
+
+      const peerMac =
+        (JSON.parse(ip("-n", netns, "-j", "link", "show", peer)) as { address: string }[])[0]?.address ?? "";
+      const claim = node.claim(uniqueName("life"), {
+        devices: ifname,
+        config: {
+          interface: {
+            name: "net1",
+            addresses: ["10.66.0.9/24", "fd66::9/64"],
+            mtu: 1400,
+            hardwareAddr: "02:00:00:66:00:09",
+          },
+          routes: [
+            { destination: "10.99.0.0/16", gateway: "10.66.0.1" },
+            { destination: "10.98.0.0/16", gateway: "10.66.0.1", table: 77 },
+            { destination: "192.0.2.0/24", scope: 253 },
+          ],
+          rules: [{ source: "10.66.0.9/32", table: 77, priority: 500 }],
+          neighbors: [{ destination: "10.66.0.1", hardwareAddr: peerMac }],
+        },
+      });
+      const { pod, containerId } = await node.kubelet.startPod({
+        name: claim.name,
+        uid: claim.podUid,
+        claims: [claim],
+      });
+      const inPod = async (...command: string[]) => (await node.pods.exec(containerId, ...command)).stdout;
+      const netnsPath = (await node.pods.netns(pod)) ?? "";
+      const fromHost = (...args: string[]) =>
+        Bun.spawnSync(["nsenter", `--net=${netnsPath}`, "ip", ...args]).stdout.toString();
+
+      expect(hasLink(ifname)).toBe(false);
+      expect(fromHost("link", "show", "net1")).toContain("mtu 1400");
+      expect(fromHost("link", "show", "net1")).toContain("02:00:00:66:00:09");
+      expect(fromHost("addr", "show", "net1")).toContain("inet 10.66.0.9/24");
+      expect(fromHost("addr", "show", "net1")).toContain("inet6 fd66::9/64");
+      expect(fromHost("route", "show", "table", "all")).toContain("10.99.0.0/16 via 10.66.0.1 dev net1");
+      expect(fromHost("route", "show", "table", "77")).toContain("10.98.0.0/16 via 10.66.0.1 dev net1");
+      expect(fromHost("route")).toContain("192.0.2.0/24 dev net1");
+      expect(fromHost("rule")).toContain("500:\tfrom 10.66.0.9 lookup 77");
+      expect(fromHost("neigh", "show", "dev", "net1")).toContain(`10.66.0.1 lladdr ${peerMac} PERMANENT`);
+      expect(await inPod("ping", "-c", "1", "-W", "2", "10.66.0.1")).toContain(" 0% packet loss");
+
+      await node.kubelet.endPod(pod, [claim]);
+      await expectAsBefore(ifname, before, beforeMs);
+    },
+    TEST_LIMIT_MS,
+  );
+
+  test(
+    "a macvlan goes into its pod and comes home as it was",
+    async () => {
+      const parent = links.vethToPeer(["10.68.0.1/24"]).ifname;
+      const ifname = uniqueName("m");
+      links.run(["link", "set", parent, "up"]);
+      links.run(["link", "add", ifname, "link", parent, "type", "macvlan", "mode", "bridge"], ["link", "del", ifname]);
+      ip("addr", "add", "10.68.0.5/24", "dev", ifname);
+      ip("link", "set", ifname, "up");
+      await settled(ifname);
+      const before = hostState(ifname);
+      const beforeMs = Date.now();
+      await offered(ifname);
+      const claim = node.claim(uniqueName("mac"), { devices: ifname, config: { interface: { name: "net1" } } });
+      const { pod, containerId } = await node.kubelet.startPod({
+        name: claim.name,
+        uid: claim.podUid,
+        claims: [claim],
+      });
+      // Nothing was configured, so it has the address that it had on the host.
+      expect((await node.pods.exec(containerId, "ip", "addr", "show", "net1")).stdout).toContain("10.68.0.5/24");
+      expect((await node.pods.exec(containerId, "ping", "-c", "1", "-W", "2", "10.68.0.1")).stdout).toContain(
+        " 0% packet loss",
+      );
+      await node.kubelet.endPod(pod, [claim]);
+      await expectAsBefore(ifname, before, beforeMs);
+    },
+    TEST_LIMIT_MS,
+  );
+
+  test(
+    "a link that was down comes home down",
+    async () => {
+      const { ifname } = links.vethToPeer();
+      ip("addr", "add", "10.69.0.1/24", "dev", ifname);
+      const before = hostState(ifname);
+      const beforeMs = Date.now();
+      await offered(ifname);
+      const claim = node.claim(uniqueName("down"), {
+        devices: ifname,
+        config: { interface: { name: "net1", addresses: ["10.69.0.9/24"] } },
+      });
+      const { pod } = await node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
+      expect(hasLink(ifname)).toBe(false);
+      await node.kubelet.endPod(pod, [claim]);
+      await expectAsBefore(ifname, before, beforeMs);
+      expect(JSON.stringify(before.link)).not.toContain('"UP"');
+    },
+    TEST_LIMIT_MS,
+  );
+
+  test(
+    "nothing is left in the store, the CDI directory or the metrics when all pods are gone",
+    async () => {
+      expect(await agent.metric("dranet_driver_held_namespaces")).toBe(0);
+      expect(await agent.metric("dranet_driver_receipts")).toBe(0);
+      expect(await agent.metric('dranet_driver_devices{state="attached"}')).toBe(0);
+      expect(agent.log.filter((line) => line.level === "error")).toEqual([]);
+    },
+    TEST_LIMIT_MS,
+  );
+});
+
+/** Two v4 and one v6 address, one with a lifetime; routes of several kinds; a neighbour, altname, alias, queue, sysctl. */
+function giveMuchState(ifname: string, second: string): void {
+  ip("link", "set", ifname, "txqueuelen", "777", "alias", "uplink of rack 7", "up");
+  ip("link", "property", "add", "dev", ifname, "altname", `${ifname}-port0`);
+  ip("link", "set", second, "up");
+  ip("addr", "add", "10.66.0.2/24", "dev", ifname);
+  ip("addr", "add", "10.66.1.2/24", "dev", ifname, "valid_lft", "3600", "preferred_lft", "1800");
+  ip("addr", "add", "10.67.0.2/24", "dev", second);
+  ip("-6", "addr", "add", "fd66::2/64", "dev", ifname, "nodad");
+  ip("route", "add", "blackhole", "10.55.0.0/16", "table", "100");
+  ip(
+    "route",
+    "add",
+    "10.54.0.0/16",
+    "table",
+    "100",
+    "nexthop",
+    "via",
+    "10.66.0.1",
+    "dev",
+    ifname,
+    "weight",
+    "2",
+    "nexthop",
+    "via",
+    "10.67.0.1",
+    "dev",
+    second,
+  );
+  ip(
+    "route",
+    "add",
+    "10.53.0.0/16",
+    "via",
+    "10.66.0.1",
+    "dev",
+    ifname,
+    "metric",
+    "250",
+    "mtu",
+    "1300",
+    "src",
+    "10.66.0.2",
+  );
+  ip("-6", "route", "add", "fd53::/64", "via", "fd66::1", "dev", ifname, "metric", "300");
+  ip("neigh", "add", "10.66.0.77", "lladdr", "02:00:00:00:00:77", "nud", "permanent", "dev", ifname);
+  writeSysctl("ipv4", ifname, "rp_filter", "2");
+}
+
+/** Link-local addresses leave the tentative state by themselves. */
+function settled(ifname: string): Promise<void> {
+  return eventually(
+    `${ifname} has no tentative address`,
+    () => !ip("addr", "show", "dev", ifname).includes("tentative"),
+  );
+}
+
+async function expectAsBefore(ifname: string, before: HostState, beforeMs: number): Promise<void> {
+  await eventually(`${ifname} is home`, () => hasLink(ifname));
+  await settled(ifname);
+  const after = hostState(ifname);
+  expect({ ...after, lifetimes: {} }).toEqual({ ...before, lifetimes: {} });
+  const elapsedSeconds = Math.ceil((Date.now() - beforeMs) / 1000);
+  expect(Object.keys(after.lifetimes)).toEqual(Object.keys(before.lifetimes));
+  for (const [address, seconds] of Object.entries(before.lifetimes)) {
+    const left = after.lifetimes[address] ?? 0;
+    expect(left).toBeLessThanOrEqual(seconds);
+    expect(left).toBeGreaterThanOrEqual(seconds - elapsedSeconds - 1);
+  }
+}
