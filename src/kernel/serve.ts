@@ -1,0 +1,81 @@
+/** The calls themselves: synchronous, in the thread that makes them. A kernel Worker is this behind messages. */
+
+import { holdNetns } from "../../ffi/netns.ts";
+import { SysError } from "../../ffi/sys-error.ts";
+import { describeError } from "../lib/errors.ts";
+import { listAddresses } from "../netlink/addresses.ts";
+import { createLink, deleteLink, getLink, listLinks } from "../netlink/links.ts";
+import { listNeighbors } from "../netlink/neighbors.ts";
+import { listRoutes } from "../netlink/routes.ts";
+import { listRules } from "../netlink/rules.ts";
+import { applyStep } from "./apply-step.ts";
+import type { FailedStep, KernelCalls } from "./calls.ts";
+import { accepting, ENODEV } from "./errnos.ts";
+import { moveLink } from "./move-link.ts";
+import { Namespaces } from "./namespaces.ts";
+import { scanHost } from "./scan.ts";
+import { snapshotLink } from "./snapshot.ts";
+
+/** Disposing closes the host's socket. Everything happens in the namespace of the calling thread or one named by a call. */
+export function kernelCalls(): KernelCalls & Disposable {
+  const namespaces = new Namespaces();
+  return {
+    scan: (request) => namespaces.withSocket("host", (socket) => scanHost(socket, request)),
+    holdNetns: ({ path }) => {
+      const { fd, inode } = holdNetns(path);
+      return { fd: fd.release(), inode };
+    },
+    listLinks: ({ netns }) => namespaces.withSocket(netns, listLinks),
+    readNamespace: ({ netns }) =>
+      namespaces.withSocket(netns, (socket) => ({
+        links: listLinks(socket),
+        addresses: listAddresses(socket),
+        routes: listRoutes(socket),
+        rules: listRules(socket),
+        neighbors: listNeighbors(socket),
+      })),
+    snapshotLink: ({ netns, ifindex }) => snapshotLink(namespaces, netns, ifindex),
+    moveLink: ({ from, ifindex, to, temporaryName }) =>
+      namespaces.withSocket(from, (fromSocket) =>
+        namespaces.withSocket(to, (toSocket) => {
+          const fromFd = namespaces.descriptor(from);
+          const toFd = namespaces.descriptor(to);
+          return { ifindex: moveLink({ from: fromSocket, to: toSocket, fromFd, toFd }, ifindex, temporaryName) };
+        }),
+      ),
+    applySteps: (request) => applySteps(namespaces, request),
+    createLink: ({ netns, link }) =>
+      namespaces.withSocket(netns, (socket) => {
+        createLink(socket, link);
+        const made = getLink(socket, { ifname: link.ifname });
+        if (made === undefined) throw new SysError("RTM_NEWLINK", ENODEV, `new ${link.kind} ${link.ifname}`);
+        return { ifindex: made.ifindex };
+      }),
+    deleteLink: ({ netns, ifindex }) =>
+      namespaces.withSocket(netns, (socket) => accepting([ENODEV], () => deleteLink(socket, ifindex))),
+    [Symbol.dispose]: () => namespaces[Symbol.dispose](),
+  };
+}
+
+function applySteps(
+  namespaces: Namespaces,
+  { netns, ifindex, wasIfindex, steps, onFailure }: Parameters<KernelCalls["applySteps"]>[0],
+): ReturnType<KernelCalls["applySteps"]> {
+  return namespaces.withSocket(netns, (socket) => {
+    const inside = (task: () => void) => namespaces.inside(netns, task);
+    const failed: FailedStep[] = [];
+    for (const step of steps) {
+      try {
+        applyStep({ socket, ifindex, wasIfindex, inside }, step);
+      } catch (error) {
+        if (onFailure === "stop") throw error;
+        failed.push({
+          step,
+          problem: describeError(error),
+          ...(error instanceof SysError ? { errno: error.errno } : {}),
+        });
+      }
+    }
+    return { failed };
+  });
+}

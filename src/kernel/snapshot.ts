@@ -1,0 +1,58 @@
+/** What a link is before it leaves its namespace. */
+
+import { listAddresses } from "../netlink/addresses.ts";
+import { NUD_NOARP } from "../netlink/constants.ts";
+import { parseIp } from "../netlink/ip.ts";
+import { getLink, requireLink } from "../netlink/links.ts";
+import { type Neighbor, NUD_PERMANENT } from "../netlink/neighbor.ts";
+import { listNeighbors } from "../netlink/neighbors.ts";
+import { type Route, RTPROT_KERNEL } from "../netlink/route.ts";
+import { listRoutes } from "../netlink/routes.ts";
+import type { NetlinkSocket } from "../netlink/socket.ts";
+import type { LinkSnapshot, NetnsRef } from "./calls.ts";
+import { readLinkSysctls } from "./link-sysctls.ts";
+import type { Namespaces } from "./namespaces.ts";
+
+const RTPROT_REDIRECT = 1;
+const RTPROT_RA = 9;
+const NTF_PROXY = 8;
+
+/** Throws SysError ENODEV when the link is not there. */
+export function snapshotLink(namespaces: Namespaces, netns: NetnsRef, ifindex: number): LinkSnapshot {
+  return namespaces.withSocket(netns, (socket) => {
+    const takenAtMs = Date.now();
+    const link = requireLink(socket, ifindex);
+    const lowerName = link.linkNetnsId === undefined && link.lower !== ifindex ? nameOf(socket, link.lower) : undefined;
+    const masterName = nameOf(socket, link.master);
+    return {
+      takenAtMs,
+      link,
+      ...(lowerName === undefined ? {} : { lowerName }),
+      ...(masterName === undefined ? {} : { masterName }),
+      addresses: listAddresses(socket, ifindex),
+      routes: listRoutes(socket, { ifindex }).filter(isOwn),
+      neighbors: listNeighbors(socket, ifindex).filter(isKept),
+      sysctls: namespaces.inside(netns, () => readLinkSysctls(link.ifname, link.mtu)),
+    };
+  });
+}
+
+function nameOf(socket: NetlinkSocket, ifindex: number | undefined): string | undefined {
+  return ifindex === undefined || ifindex === 0 ? undefined : getLink(socket, { ifindex })?.ifname;
+}
+
+/** Not what the kernel makes of an address or a router's word: it makes that again. */
+function isOwn({ protocol }: Route): boolean {
+  return protocol !== RTPROT_KERNEL && protocol !== RTPROT_RA && protocol !== RTPROT_REDIRECT;
+}
+
+/** What was set by hand; the kernel itself makes NOARP entries for multicast. */
+function isKept({ family, destination, state, flags }: Neighbor): boolean {
+  if ((state & NUD_PERMANENT) !== 0 || (flags & NTF_PROXY) !== 0) return true;
+  return (state & NUD_NOARP) !== 0 && !isMulticast(parseIp(family, destination));
+}
+
+function isMulticast(address: Uint8Array): boolean {
+  const first = address[0] ?? 0;
+  return address.length === 4 ? first >= 224 : first === 0xff;
+}

@@ -1,0 +1,73 @@
+/**
+ * Entry point of a kernel Worker: a thread that does the main thread's kernel calls, one after the other, in the order
+ * in which they came.
+ */
+
+import { homeNetns } from "../../ffi/netns.ts";
+import { onForgottenHandle } from "../../ffi/owned.ts";
+import { systemClock } from "../lib/clock.ts";
+import { faultPoint } from "../lib/fault.ts";
+import type { KernelCalls } from "./calls.ts";
+import { type CallName, type FromWorker, type ToWorker, toPlainError } from "./messages.ts";
+import { kernelCalls } from "./serve.ts";
+import { watchLinks } from "./watch.ts";
+
+declare const self: Worker;
+
+const calls = kernelCalls();
+const watching = new AbortController();
+let watch: Promise<void> | undefined;
+
+self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
+  if (data.kind === "call") answer(data.id, data.call, data.request);
+  else if (data.kind === "ping") post({ kind: "pong" });
+  else if (data.kind === "watch") watch ??= startWatch();
+  else void close();
+};
+
+start();
+
+function start(): void {
+  try {
+    onForgottenHandle((report) => post({ kind: "forgotten", report }));
+    homeNetns();
+    post({ kind: "ready" });
+  } catch (error) {
+    post({ kind: "unable", error: toPlainError(error) });
+  }
+}
+
+function answer(id: number, call: CallName, request: unknown): void {
+  try {
+    faultPoint(`kernel.${call}`);
+    // The main thread's types tie each request to its call.
+    const serve = calls[call] as (request: unknown) => ReturnType<KernelCalls[CallName]>;
+    post({ kind: "answer", id, value: serve(request) });
+  } catch (error) {
+    post({ kind: "failure", id, error: toPlainError(error) });
+  }
+}
+
+async function startWatch(): Promise<void> {
+  try {
+    await watchLinks({
+      clock: systemClock,
+      signal: watching.signal,
+      onChange: () => post({ kind: "changed" }),
+      onFailure: (error) => post({ kind: "watchFailed", error: toPlainError(error) }),
+    });
+  } catch (error) {
+    if (!watching.signal.aborted) post({ kind: "watchFailed", error: toPlainError(error) });
+  }
+}
+
+async function close(): Promise<void> {
+  watching.abort();
+  await watch;
+  calls[Symbol.dispose]();
+  post({ kind: "closed" });
+}
+
+function post(message: FromWorker): void {
+  self.postMessage(message);
+}
