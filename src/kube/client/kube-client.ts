@@ -1,9 +1,9 @@
 /** The API server in five verbs and a watch, by path. */
 
 import { type Clock, systemClock } from "../../lib/clock.ts";
+import { Deadline } from "../../lib/deadline.ts";
 import { ConflictError, ProtocolError } from "../../lib/errors.ts";
 import type { Credentials } from "./credentials.ts";
-import { Deadline } from "./deadline.ts";
 import { type Exchange, exchange, type Query, Refused } from "./http.ts";
 import { JsonLineDecoder } from "./json-lines.ts";
 import { errorFromStatus, KubeError } from "./kube-error.ts";

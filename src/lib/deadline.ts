@@ -7,7 +7,7 @@ export class Deadline implements Disposable {
   readonly #parent: AbortSignal;
   readonly #onParent = () => this.#controller.abort(this.#parent.reason);
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #limitMs: number;
+  readonly #limitMs: number;
 
   constructor(parent: AbortSignal, limitMs: number) {
     this.#parent = parent;
@@ -29,7 +29,8 @@ export class Deadline implements Disposable {
   /** Counts from now again: for streams, where each message is a sign of life. */
   restart(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.abort(new DOMException("time limit", "TimeoutError")), this.#limitMs);
+    const reason = () => new DOMException(`not done within ${this.#limitMs / 1000} s`, "TimeoutError");
+    this.#timer = setTimeout(() => this.abort(reason()), this.#limitMs);
   }
 
   abort(reason: unknown): void {

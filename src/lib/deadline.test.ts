@@ -1,0 +1,34 @@
+import { expect, test } from "bun:test";
+import { eventually } from "../../test/fakes/eventually.ts";
+import { Deadline } from "./deadline.ts";
+
+test("Deadline aborts with its parent and with the parent's reason", () => {
+  const parent = new AbortController();
+  using deadline = new Deadline(parent.signal, 60_000);
+  expect(deadline.signal.aborted).toBe(false);
+  parent.abort(new Error("enough"));
+  expect(deadline.signal.reason).toEqual(new Error("enough"));
+  expect(deadline.expired).toBe(false);
+  using late = new Deadline(parent.signal, 60_000);
+  expect(late.signal.aborted).toBe(true);
+});
+
+test("Deadline expires after its limit, which restart() counts anew", async () => {
+  const parent = new AbortController();
+  using deadline = new Deadline(parent.signal, 200);
+  for (const endMs = performance.now() + 250; performance.now() < endMs; ) {
+    deadline.restart();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(deadline.expired).toBe(false);
+  await eventually("it expires", () => deadline.expired);
+  expect(String(deadline.signal.reason)).toContain("not done within 0.2 s");
+});
+
+test("Deadline lets go of its parent when disposed", () => {
+  const parent = new AbortController();
+  const deadline = new Deadline(parent.signal, 60_000);
+  deadline[Symbol.dispose]();
+  parent.abort();
+  expect(deadline.signal.aborted).toBe(false);
+});
