@@ -1,10 +1,11 @@
 /**
  * The receipt of a claim: a CDI spec that a container needs to start, written once its devices are in the sandbox.
- * CDI specification: cncf-tags/container-device-interface SPEC.md, cdiVersion 0.5.0.
+ * CDI specification: cncf-tags/container-device-interface SPEC.md.
  */
 
 const VENDOR = "netferry.dev";
-const CDI_VERSION = "0.5.0";
+/** The first version that allows a dot in the class, which the driver's name has. */
+const CDI_VERSION = "0.6.0";
 /** In the container; `/dev` is a fresh tmpfs in every container, so no image layer is touched. */
 const GUARD_ROOT = "/dev/netferry";
 const MARKER_PREFIX = "NETFERRY_SANDBOX_";

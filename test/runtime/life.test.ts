@@ -40,7 +40,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
     async () => {
       const { ifname, netns, peer } = links.vethToPeer(["10.66.0.1/24", "fd66::1/64"]);
       const second = links.vethToPeer(["10.67.0.1/24"]).ifname;
-      giveMuchState(ifname, second);
+      giveMuchState(links, ifname, second);
       await settled(ifname);
       const before = hostState(ifname);
       const beforeMs = Date.now();
@@ -90,6 +90,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
 
       await node.kubelet.endPod(pod, [claim]);
       await expectAsBefore(ifname, before, beforeMs);
+      expect(ip("route", "show", "table", "100")).toContain("blackhole 10.55.0.0/16");
     },
     TEST_LIMIT_MS,
   );
@@ -158,7 +159,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
 });
 
 /** Two v4 and one v6 address, one with a lifetime; routes of several kinds; a neighbour, altname, alias, queue, sysctl. */
-function giveMuchState(ifname: string, second: string): void {
+function giveMuchState(links: HostLinks, ifname: string, second: string): void {
   ip("link", "set", ifname, "txqueuelen", "777", "alias", "uplink of rack 7", "up");
   ip("link", "property", "add", "dev", ifname, "altname", `${ifname}-port0`);
   ip("link", "set", second, "up");
@@ -166,7 +167,8 @@ function giveMuchState(ifname: string, second: string): void {
   ip("addr", "add", "10.66.1.2/24", "dev", ifname, "valid_lft", "3600", "preferred_lft", "1800");
   ip("addr", "add", "10.67.0.2/24", "dev", second);
   ip("-6", "addr", "add", "fd66::2/64", "dev", ifname, "nodad");
-  ip("route", "add", "blackhole", "10.55.0.0/16", "table", "100");
+  const blackhole = ["blackhole", "10.55.0.0/16", "table", "100"];
+  links.run(["route", "add", ...blackhole], ["route", "del", ...blackhole]);
   ip(
     "route",
     "add",
