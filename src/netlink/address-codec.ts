@@ -5,7 +5,7 @@ import { ProtocolError } from "../lib/errors.ts";
 import type { Address } from "./address.ts";
 import { AttributeReader } from "./attributes.ts";
 import * as k from "./constants.ts";
-import { FAMILY_NUMBER, familyOf, formatIp, parseIp } from "./ip.ts";
+import { FAMILY_NUMBER, familyOf, formatIpOf, parseIp } from "./ip.ts";
 
 /** struct ifaddrmsg {u8 family, prefixlen, flags, scope; u32 index}. */
 const IFADDRMSG_BYTES = 8;
@@ -27,9 +27,9 @@ export function decodeAddress(payload: Uint8Array): Address | undefined {
   const optional: { -readonly [Key in keyof Address]?: Address[Key] } = {};
   const at = new AttributeReader(payload, IFADDRMSG_BYTES);
   while (at.next()) {
-    if (at.type === k.IFA_LOCAL) local = formatIp(at.bytes());
-    else if (at.type === k.IFA_ADDRESS) address = formatIp(at.bytes());
-    else if (at.type === k.IFA_BROADCAST) optional.broadcast = formatIp(at.bytes());
+    if (at.type === k.IFA_LOCAL) local = formatIpOf(family, at.bytes());
+    else if (at.type === k.IFA_ADDRESS) address = formatIpOf(family, at.bytes());
+    else if (at.type === k.IFA_BROADCAST) optional.broadcast = formatIpOf(family, at.bytes());
     else if (at.type === k.IFA_LABEL) optional.label = at.text();
     else if (at.type === k.IFA_FLAGS) flags = at.u32();
     else if (at.type === k.IFA_RT_PRIORITY) optional.metric = at.u32();

@@ -28,6 +28,13 @@ export function formatIp(bytes: Uint8Array): string {
   return `${hex(groups.slice(0, zeros.start))}::${hex(groups.slice(zeros.start + zeros.length))}`;
 }
 
+/** Throws ProtocolError when the bytes are not as many as the family has. */
+export function formatIpOf(family: IpFamily, bytes: Uint8Array): string {
+  if (bytes.length * 8 !== addressBits(family))
+    throw new ProtocolError(`${bytes.length} bytes are no ${family} address`);
+  return formatIp(bytes);
+}
+
 function isMappedIpv4(groups: readonly number[]): boolean {
   return groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
 }
@@ -59,7 +66,7 @@ function parseIpv4(text: string): Uint8Array | undefined {
 function parseIpv6(text: string): Uint8Array | undefined {
   const halves = text.split("::");
   if (halves.length > 2) return undefined;
-  const [head, tail] = halves.map(parseGroups);
+  const [head, tail] = halves.map((half, at) => parseGroups(half, at === halves.length - 1));
   if (head === undefined || (halves.length === 2 && tail === undefined)) return undefined;
   const missing = 8 - head.length - (tail?.length ?? 0);
   if (tail === undefined ? missing !== 0 : missing < 1) return undefined;
@@ -67,13 +74,13 @@ function parseIpv6(text: string): Uint8Array | undefined {
   return Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 0xff]));
 }
 
-/** Groups of 16 bits; the last two may be written as an IPv4 address. */
-function parseGroups(text: string): number[] | undefined {
+/** Groups of 16 bits; the last two of an address may be written as an IPv4 one. */
+function parseGroups(text: string, isEnd: boolean): number[] | undefined {
   if (text === "") return [];
   const groups: number[] = [];
   const parts = text.split(":");
   for (const [at, part] of parts.entries()) {
-    const ipv4 = at === parts.length - 1 && part.includes(".") ? parseIpv4(part) : undefined;
+    const ipv4 = isEnd && at === parts.length - 1 && part.includes(".") ? parseIpv4(part) : undefined;
     if (ipv4 !== undefined) {
       const [a = 0, b = 0, c = 0, d = 0] = ipv4;
       groups.push((a << 8) | b, (c << 8) | d);
@@ -86,7 +93,8 @@ function parseGroups(text: string): number[] | undefined {
 /** `10.0.0.0/8` of a header's prefix length and an attribute that is absent for the all-zero address. */
 export function formatPrefix(family: IpFamily, bytes: Uint8Array | undefined, length: number): string {
   if (length > addressBits(family)) throw new ProtocolError(`${family} has no prefix length ${length}`);
-  return `${formatIp(bytes ?? new Uint8Array(addressBits(family) / 8))}/${length}`;
+  const address = bytes === undefined || length === 0 ? new Uint8Array(addressBits(family) / 8) : bytes;
+  return `${formatIpOf(family, address)}/${length}`;
 }
 
 export interface Prefix {

@@ -52,7 +52,7 @@ export function readOutcome(message: Message): Outcome {
   if (type === NLMSG_ERROR && payload.length < 4 + NLMSG_HDRLEN)
     throw new ProtocolError(`a netlink error has ${payload.length} bytes, it needs 20`);
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
-  const errno = -view.getInt32(0, true);
+  const errno = 0 - view.getInt32(0, true);
   if (errno < 0) throw new ProtocolError(`a netlink error says ${-errno}, which is no negative errno`);
   if ((flags & NLM_F_ACK_TLVS) === 0) return { errno };
   const echoed = (flags & NLM_F_CAPPED) === 0 && type === NLMSG_ERROR ? view.getUint32(4, true) : NLMSG_HDRLEN;

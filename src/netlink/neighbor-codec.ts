@@ -4,7 +4,7 @@ import type { NeighborFields } from "../../ffi/libnl-route.ts";
 import { ProtocolError } from "../lib/errors.ts";
 import { AttributeReader } from "./attributes.ts";
 import * as k from "./constants.ts";
-import { FAMILY_NUMBER, familyOf, formatIp, formatMac, parseIp, parseMac } from "./ip.ts";
+import { FAMILY_NUMBER, familyOf, formatIpOf, formatMac, parseIp, parseMac } from "./ip.ts";
 import type { Neighbor } from "./neighbor.ts";
 
 /** struct ndmsg {u8 family, pad; u16 pad; i32 ifindex; u16 state; u8 flags, type}. */
@@ -20,7 +20,7 @@ export function decodeNeighbor(payload: Uint8Array): Neighbor | undefined {
   let address: string | undefined;
   const at = new AttributeReader(payload, NDMSG_BYTES);
   while (at.next()) {
-    if (at.type === k.NDA_DST) destination = formatIp(at.bytes());
+    if (at.type === k.NDA_DST) destination = formatIpOf(family, at.bytes());
     else if (at.type === k.NDA_LLADDR && at.length > 0) address = formatMac(at.hex());
   }
   if (destination === undefined) throw new ProtocolError("a neighbour has no destination");

@@ -7,7 +7,7 @@ import { ProtocolError } from "../lib/errors.ts";
 import { AttributeBytes, type MessageWriter, putRaw, u32 } from "./attribute-writer.ts";
 import { AttributeReader, align4, type RawAttribute } from "./attributes.ts";
 import * as k from "./constants.ts";
-import { FAMILY_NUMBER, familyOf, formatIp, formatPrefix, parseIp, parsePrefix } from "./ip.ts";
+import { FAMILY_NUMBER, familyOf, formatIpOf, formatPrefix, type IpFamily, parseIp, parsePrefix } from "./ip.ts";
 import type { NextHop, Route } from "./route.ts";
 
 /** struct rtmsg {u8 family, dst_len, src_len, tos, table, protocol, scope, type; u32 flags}. */
@@ -34,11 +34,11 @@ export function decodeRoute(payload: Uint8Array): Route | undefined {
     if (at.type === k.RTA_DST) destination = at.bytes();
     else if (at.type === k.RTA_SRC) source = at.bytes();
     else if (at.type === k.RTA_OIF) optional.ifindex = at.u32();
-    else if (at.type === k.RTA_GATEWAY) optional.gateway = formatIp(at.bytes());
-    else if (at.type === k.RTA_PREFSRC) optional.preferredSource = formatIp(at.bytes());
+    else if (at.type === k.RTA_GATEWAY) optional.gateway = formatIpOf(family, at.bytes());
+    else if (at.type === k.RTA_PREFSRC) optional.preferredSource = formatIpOf(family, at.bytes());
     else if (at.type === k.RTA_PRIORITY) optional.priority = at.u32();
     else if (at.type === k.RTA_TABLE) table = at.u32();
-    else if (at.type === k.RTA_MULTIPATH) optional.nextHops = decodeNextHops(at.bytes());
+    else if (at.type === k.RTA_MULTIPATH) optional.nextHops = decodeNextHops(family, at.bytes());
     else if (at.type === k.RTA_CACHEINFO) expires = at.u32At(8) | 0;
     else attributes.push(at.raw());
   }
@@ -60,7 +60,7 @@ export function decodeRoute(payload: Uint8Array): Route | undefined {
   };
 }
 
-function decodeNextHops(bytes: Uint8Array): NextHop[] {
+function decodeNextHops(family: IpFamily, bytes: Uint8Array): NextHop[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const hops: NextHop[] = [];
   for (let start = 0; start + RTNEXTHOP_BYTES <= bytes.length; ) {
@@ -71,7 +71,7 @@ function decodeNextHops(bytes: Uint8Array): NextHop[] {
     let gateway: string | undefined;
     const at = new AttributeReader(bytes, start + RTNEXTHOP_BYTES, start + length);
     while (at.next()) {
-      if (at.type === k.RTA_GATEWAY) gateway = formatIp(at.bytes());
+      if (at.type === k.RTA_GATEWAY) gateway = formatIpOf(family, at.bytes());
       else attributes.push(at.raw());
     }
     hops.push({
