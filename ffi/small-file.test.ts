@@ -1,0 +1,28 @@
+import { afterAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readSmallFile, writeSmallFile } from "./small-file.ts";
+import { SysError } from "./sys-error.ts";
+
+const directory = mkdtempSync(join(tmpdir(), "netferry-small-file-"));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+test("readSmallFile() answers a sysctl without its newline", () => {
+  expect(readSmallFile("/proc/sys/kernel/ostype")).toBe("Linux");
+});
+
+test("readSmallFile() throws SysError for what is not there, and refuses what does not fit", async () => {
+  expect(() => readSmallFile("/proc/sys/kernel/nonexistent")).toThrow(SysError);
+  const path = join(directory, "long");
+  await Bun.write(path, "x".repeat(4096));
+  expect(() => readSmallFile(path)).toThrow("longer than");
+});
+
+test("writeSmallFile() writes the text, which readSmallFile() reads, empty too", async () => {
+  const path = join(directory, "value");
+  await Bun.write(path, "");
+  expect(readSmallFile(path)).toBe("");
+  writeSmallFile(path, "12");
+  expect(readSmallFile(path)).toBe("12");
+});

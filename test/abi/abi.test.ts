@@ -1,0 +1,96 @@
+/** The numbers that the code has by heart, against the headers of the system that the tests run on. */
+
+import { expect, test } from "bun:test";
+import * as wire from "../../src/netlink/constants.ts";
+import { evaluate } from "./probe.ts";
+
+/** Newer than the headers of Debian 12 (linux/if_link.h of 6.3 and 6.14): test/kernel has the kernel itself judge them. */
+const NEWER = new Set(["IFLA_GSO_IPV4_MAX_SIZE", "IFLA_GRO_IPV4_MAX_SIZE", "IFLA_NETNS_IMMUTABLE"]);
+
+test("the wire constants are those of the kernel's headers", () => {
+  const names = Object.keys(wire).filter((name) => !NEWER.has(name) && name !== "NLA_TYPE_MASK");
+  const values: Readonly<Record<string, number>> = wire;
+  expect(Object.fromEntries(names.map((name) => [name, values[name]]))).toEqual(evaluate(names));
+});
+
+test("the attribute flags leave the type", () => {
+  expect(evaluate(["(unsigned short)NLA_TYPE_MASK"])).toEqual({ "(unsigned short)NLA_TYPE_MASK": wire.NLA_TYPE_MASK });
+});
+
+test("the structs are laid out as the codecs read and write them", () => {
+  const layout: Readonly<Record<string, number>> = {
+    "sizeof(struct nlmsghdr)": 16,
+    "offsetof(struct nlmsghdr, nlmsg_type)": 4,
+    "offsetof(struct nlmsghdr, nlmsg_flags)": 6,
+    "offsetof(struct nlmsghdr, nlmsg_seq)": 8,
+    "sizeof(struct nlmsgerr)": 20,
+    "sizeof(struct nlattr)": 4,
+    "offsetof(struct nlattr, nla_type)": 2,
+    "sizeof(struct ifinfomsg)": 16,
+    "offsetof(struct ifinfomsg, ifi_type)": 2,
+    "offsetof(struct ifinfomsg, ifi_index)": 4,
+    "offsetof(struct ifinfomsg, ifi_flags)": 8,
+    "offsetof(struct ifinfomsg, ifi_change)": 12,
+    "sizeof(struct ifaddrmsg)": 8,
+    "offsetof(struct ifaddrmsg, ifa_prefixlen)": 1,
+    "offsetof(struct ifaddrmsg, ifa_flags)": 2,
+    "offsetof(struct ifaddrmsg, ifa_scope)": 3,
+    "offsetof(struct ifaddrmsg, ifa_index)": 4,
+    "offsetof(struct ifa_cacheinfo, ifa_prefered)": 0,
+    "offsetof(struct ifa_cacheinfo, ifa_valid)": 4,
+    "sizeof(struct rtmsg)": 12,
+    "offsetof(struct rtmsg, rtm_dst_len)": 1,
+    "offsetof(struct rtmsg, rtm_src_len)": 2,
+    "offsetof(struct rtmsg, rtm_tos)": 3,
+    "offsetof(struct rtmsg, rtm_table)": 4,
+    "offsetof(struct rtmsg, rtm_protocol)": 5,
+    "offsetof(struct rtmsg, rtm_scope)": 6,
+    "offsetof(struct rtmsg, rtm_type)": 7,
+    "offsetof(struct rtmsg, rtm_flags)": 8,
+    "sizeof(struct rtnexthop)": 8,
+    "offsetof(struct rtnexthop, rtnh_flags)": 2,
+    "offsetof(struct rtnexthop, rtnh_hops)": 3,
+    "offsetof(struct rtnexthop, rtnh_ifindex)": 4,
+    "offsetof(struct rta_cacheinfo, rta_expires)": 8,
+    "sizeof(struct fib_rule_hdr)": 12,
+    "offsetof(struct fib_rule_hdr, dst_len)": 1,
+    "offsetof(struct fib_rule_hdr, src_len)": 2,
+    "offsetof(struct fib_rule_hdr, tos)": 3,
+    "offsetof(struct fib_rule_hdr, table)": 4,
+    "offsetof(struct fib_rule_hdr, action)": 7,
+    "offsetof(struct fib_rule_hdr, flags)": 8,
+    "sizeof(struct ndmsg)": 12,
+    "offsetof(struct ndmsg, ndm_ifindex)": 4,
+    "offsetof(struct ndmsg, ndm_state)": 8,
+    "offsetof(struct ndmsg, ndm_flags)": 10,
+    "sizeof(struct pollfd)": 8,
+    "offsetof(struct pollfd, events)": 4,
+    "sizeof(void *)": 8,
+  };
+  expect(evaluate(Object.keys(layout))).toEqual(layout);
+});
+
+test("the numbers that ffi/ passes to the C library are those of its headers", () => {
+  const numbers: Readonly<Record<string, number>> = {
+    O_RDONLY: 0,
+    O_WRONLY: 1,
+    O_CLOEXEC: 0o2000000,
+    CLONE_NEWNET: 0x40000000,
+    MFD_CLOEXEC: 1,
+    F_DUPFD_CLOEXEC: 1030,
+    MSG_PEEK: 0x2,
+    MSG_TRUNC: 0x20,
+    MSG_DONTWAIT: 0x40,
+    POLLIN: 1,
+    SOL_SOCKET: 1,
+    SO_RCVBUFFORCE: 33,
+    SOL_NETLINK: 270,
+    NETLINK_EXT_ACK: 11,
+    NETLINK_CAP_ACK: 10,
+    NETLINK_GET_STRICT_CHK: 12,
+    AF_INET: 2,
+    AF_INET6: 10,
+    AF_LLC: 26,
+  };
+  expect(evaluate(Object.keys(numbers))).toEqual(numbers);
+});
