@@ -6,7 +6,7 @@
 import { dlopen, FFIType as T } from "bun:ffi";
 import { cString } from "./libc.ts";
 // Imported first: libnl-route needs libnl and finds the one that is loaded.
-import { adoptMessage, buildAddress, type NlMessage } from "./libnl.ts";
+import { adoptMessage, buildAddress, checkNl, type NlMessage } from "./libnl.ts";
 import { openLibrary } from "./library.ts";
 import { ADDRESS, Owned } from "./owned.ts";
 
@@ -123,6 +123,7 @@ export interface AddressFields {
   readonly family: number;
   readonly local: Uint8Array;
   readonly prefixLength: number;
+  /** IPv4 only: libnl has no peers of IPv6. */
   readonly peer?: Uint8Array;
   readonly broadcast?: Uint8Array;
   readonly label?: string;
@@ -153,20 +154,21 @@ function addressOf(fields: AddressFields): Owned {
   const at = address[ADDRESS];
   c.rtnl_addr_set_ifindex(at, fields.ifindex);
   c.rtnl_addr_set_family(at, fields.family);
+  const check = (op: string, code: number) => checkNl(op, code, `address on link ${fields.ifindex}`);
   using local = buildAddress(fields.family, fields.local, fields.prefixLength);
-  c.rtnl_addr_set_local(at, local[ADDRESS]);
+  check("rtnl_addr_set_local", c.rtnl_addr_set_local(at, local[ADDRESS]));
   if (fields.peer !== undefined) {
     using peer = buildAddress(fields.family, fields.peer, fields.prefixLength);
-    c.rtnl_addr_set_peer(at, peer[ADDRESS]);
+    check("rtnl_addr_set_peer", c.rtnl_addr_set_peer(at, peer[ADDRESS]));
   }
   if (fields.broadcast !== undefined) {
     using broadcast = buildAddress(fields.family, fields.broadcast);
-    c.rtnl_addr_set_broadcast(at, broadcast[ADDRESS]);
+    check("rtnl_addr_set_broadcast", c.rtnl_addr_set_broadcast(at, broadcast[ADDRESS]));
   }
   c.rtnl_addr_set_prefixlen(at, fields.prefixLength);
   c.rtnl_addr_set_scope(at, fields.scope);
   c.rtnl_addr_set_flags(at, fields.flags);
-  if (fields.label !== undefined) c.rtnl_addr_set_label(at, cString(fields.label));
+  if (fields.label !== undefined) check("rtnl_addr_set_label", c.rtnl_addr_set_label(at, cString(fields.label)));
   if (fields.lifetime !== undefined) {
     c.rtnl_addr_set_valid_lifetime(at, fields.lifetime.valid);
     c.rtnl_addr_set_preferred_lifetime(at, fields.lifetime.preferred);
@@ -206,8 +208,9 @@ function neighborOf(fields: NeighborFields): Owned {
   c.rtnl_neigh_set_ifindex(at, fields.ifindex);
   c.rtnl_neigh_set_state(at, fields.state);
   c.rtnl_neigh_set_flags(at, fields.flags);
+  const check = (op: string, code: number) => checkNl(op, code, `neighbour on link ${fields.ifindex}`);
   using destination = buildAddress(fields.family, fields.destination);
-  c.rtnl_neigh_set_dst(at, destination[ADDRESS]);
+  check("rtnl_neigh_set_dst", c.rtnl_neigh_set_dst(at, destination[ADDRESS]));
   if (fields.address !== undefined) {
     using address = buildAddress(AF_LLC, fields.address);
     c.rtnl_neigh_set_lladdr(at, address[ADDRESS]);

@@ -3,6 +3,7 @@
 import type { AddressFields } from "../../ffi/libnl-route.ts";
 import { ProtocolError } from "../lib/errors.ts";
 import type { Address } from "./address.ts";
+import { type MessageWriter, u8, u32 } from "./attribute-writer.ts";
 import { AttributeReader } from "./attributes.ts";
 import * as k from "./constants.ts";
 import { FAMILY_NUMBER, familyOf, formatIpOf, parseIp } from "./ip.ts";
@@ -55,7 +56,7 @@ export function decodeAddress(payload: Uint8Array): Address | undefined {
   };
 }
 
-/** What libnl-route takes; metric and protocol are put on the message beside it. */
+/** What libnl-route takes; the rest is put on the message beside it. */
 export function addressFields(address: Address, ifindex: number): AddressFields {
   const { family, local, prefixLength, peer, broadcast, label, scope, flags } = address;
   return {
@@ -63,7 +64,7 @@ export function addressFields(address: Address, ifindex: number): AddressFields 
     family: FAMILY_NUMBER[family],
     local: parseIp(family, local),
     prefixLength,
-    ...(peer === undefined ? {} : { peer: parseIp(family, peer) }),
+    ...(peer === undefined || family === "ipv6" ? {} : { peer: parseIp(family, peer) }),
     ...(broadcast === undefined ? {} : { broadcast: parseIp(family, broadcast) }),
     ...(label === undefined ? {} : { label }),
     scope,
@@ -76,4 +77,12 @@ function lifetime({ validSeconds, preferredSeconds }: Address): Pick<AddressFiel
   if (validSeconds === undefined && preferredSeconds === undefined) return {};
   const valid = validSeconds ?? FOREVER;
   return { lifetime: { valid, preferred: Math.min(preferredSeconds ?? valid, valid) } };
+}
+
+/** The attributes of the address that libnl-route does not know. */
+export function putOtherFields(message: MessageWriter, { family, peer, metric, protocol }: Address): void {
+  // libnl has put the address itself as IFA_ADDRESS; of two attributes the kernel takes the last.
+  if (peer !== undefined && family === "ipv6") message.put(k.IFA_ADDRESS, parseIp(family, peer));
+  if (metric !== undefined) message.put(k.IFA_RT_PRIORITY, u32(metric));
+  if (protocol !== undefined) message.put(k.IFA_PROTO, u8(protocol));
 }

@@ -3,8 +3,7 @@
 import { NlMessage } from "../../ffi/libnl.ts";
 import { addressAddMessage, addressDeleteMessage } from "../../ffi/libnl-route.ts";
 import type { Address } from "./address.ts";
-import { addressFields, decodeAddress } from "./address-codec.ts";
-import { u8, u32 } from "./attribute-writer.ts";
+import { addressFields, decodeAddress, putOtherFields } from "./address-codec.ts";
 import * as k from "./constants.ts";
 import type { NetlinkSocket } from "./socket.ts";
 
@@ -26,14 +25,14 @@ export function listAddresses(socket: NetlinkSocket, ifindex = 0): Address[] {
 /** Adds the address to the link `ifindex`; one that is there gets the new lifetimes and flags. */
 export function putAddress(socket: NetlinkSocket, ifindex: number, address: Address): void {
   using message = addressAddMessage(addressFields(address, ifindex), k.NLM_F_REPLACE);
-  if (address.metric !== undefined) message.put(k.IFA_RT_PRIORITY, u32(address.metric));
-  if (address.protocol !== undefined) message.put(k.IFA_PROTO, u8(address.protocol));
+  putOtherFields(message, address);
   socket.request("RTM_NEWADDR", nameOf(ifindex, address), message);
 }
 
 /** Throws SysError EADDRNOTAVAIL when the link has no such address. */
 export function removeAddress(socket: NetlinkSocket, ifindex: number, address: Address): void {
   using message = addressDeleteMessage(addressFields(address, ifindex));
+  putOtherFields(message, address);
   socket.request("RTM_DELADDR", nameOf(ifindex, address), message);
 }
 

@@ -7,6 +7,7 @@ import { SysError } from "../../ffi/sys-error.ts";
 import { AttributeBytes, putNested, text, u32 } from "./attribute-writer.ts";
 import * as k from "./constants.ts";
 import { parseMac } from "./ip.ts";
+import { settableKindData } from "./kind-data.ts";
 import { IFF_UP, type Link } from "./link.ts";
 import { decodeLink, encodeIfinfo } from "./link-codec.ts";
 import type { Answer, NetlinkSocket } from "./socket.ts";
@@ -130,18 +131,22 @@ export function createLink(socket: NetlinkSocket, creation: LinkCreation): void 
     ...(address === undefined ? {} : { address: parseMac(address) }),
   };
   using message = linkAddMessage(fields, k.NLM_F_CREATE | k.NLM_F_EXCL);
-  const data = peerName === undefined ? kindData : vethData(peerName);
+  const data = peerName === undefined ? settable(kind, kindData) : vethData(peerName);
   putNested(message, k.IFLA_LINKINFO, (info) => {
     info.put(k.IFLA_INFO_KIND, text(kind));
-    if (data !== undefined) info.put(k.IFLA_INFO_DATA | k.NLA_F_NESTED, Uint8Array.fromHex(data));
+    if (data !== undefined) info.put(k.IFLA_INFO_DATA | k.NLA_F_NESTED, data);
   });
   socket.request("RTM_NEWLINK", `new ${kind} ${ifname}`, message);
 }
 
 /** VETH_INFO_PEER holds a struct ifinfomsg and the peer's attributes. */
-function vethData(peerName: string): string {
+function vethData(peerName: string): Uint8Array {
   const peer = new AttributeBytes().append(encodeIfinfo(0)).put(k.IFLA_IFNAME, text(peerName));
-  return new AttributeBytes().put(k.VETH_INFO_PEER, peer.bytes).bytes.toHex();
+  return new AttributeBytes().put(k.VETH_INFO_PEER, peer.bytes).bytes;
+}
+
+function settable(kind: string, kindData: string | undefined): Uint8Array | undefined {
+  return kindData === undefined ? undefined : settableKindData(kind, Uint8Array.fromHex(kindData));
 }
 
 function changeAltname(
