@@ -116,17 +116,17 @@ export class Ferry {
 
   async #detachAll(records: readonly ClaimDevice[], stillApplies: (record: ClaimDevice) => boolean): Promise<void> {
     const failures: Error[] = [];
-    for (const { podUid, ...key } of records) {
+    for (const known of records) {
       try {
-        await this.#pods.run(podUid, async () => {
-          const record = this.#parts.store.get(key);
+        await this.#pods.run(known.podUid, async () => {
+          const record = this.#parts.store.get(known);
           if (record?.attachment === undefined || !stillApplies(record)) return;
           await bringHome(this.#parts, record);
           this.#parts.log.info("device came home", { ...logFields(record), sandboxId: record.attachment.sandboxId });
         });
       } catch (error) {
         failures.push(asError(error));
-        this.#parts.log.error("device could not be brought home", { ...key, podUid, error });
+        this.#parts.log.error("device could not be brought home", { ...logFields(known), error });
       }
     }
     if (failures.length > 0) throw new ClaimError(failures.map(describeError).join("; "));

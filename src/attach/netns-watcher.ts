@@ -8,6 +8,8 @@ import { dirname } from "node:path";
 export class NetnsWatcher implements Disposable {
   readonly #onGone: (path: string) => void;
   readonly #files = new Set<string>();
+  /** Told once, as long as they are wanted: what follows may take a while. */
+  readonly #gone = new Set<string>();
   readonly #watchers = new Map<string, FSWatcher>();
 
   constructor(onGone: (path: string) => void) {
@@ -18,7 +20,8 @@ export class NetnsWatcher implements Disposable {
   setFiles(paths: Iterable<string>): void {
     const wanted = new Set(paths);
     for (const path of this.#files) if (!wanted.has(path)) this.#files.delete(path);
-    for (const path of wanted) this.#files.add(path);
+    for (const path of this.#gone) if (!wanted.has(path)) this.#gone.delete(path);
+    for (const path of wanted) if (!this.#gone.has(path)) this.#files.add(path);
     const directories = new Set([...this.#files].map((path) => dirname(path)));
     for (const [directory, watcher] of this.#watchers)
       if (!directories.has(directory)) {
@@ -45,6 +48,7 @@ export class NetnsWatcher implements Disposable {
   #check(path: string): void {
     if (existsSync(path)) return;
     this.#files.delete(path);
+    this.#gone.add(path);
     this.#onGone(path);
   }
 

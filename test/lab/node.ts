@@ -50,6 +50,10 @@ export class TestNode implements AsyncDisposable {
     return new TestNode(await startContainerd(options), apiLab, await apiLab.start(), dir);
   }
 
+  get #database(): string {
+    return join(this.dir, "netferry.db");
+  }
+
   get pods(): Pods {
     return this.kubelet.pods;
   }
@@ -62,7 +66,7 @@ export class TestNode implements AsyncDisposable {
       args: [
         ...["--kubeconfig", this.#kubeconfig, "--hostname-override", NODE, "--filter="],
         ...["--nri-socket", this.lab.nriSocket, "--cdi-dir", this.lab.cdiDir, "--netns-dir", this.lab.netnsDir],
-        ...["--kubelet-root-dir", join(this.dir, "kubelet"), "--db-path", join(this.dir, "netferry.db")],
+        ...["--kubelet-root-dir", join(this.dir, "kubelet"), "--db-path", this.#database],
         ...["--inventory-min-poll-interval", "50ms"],
         ...(options.args ?? []),
       ],
@@ -119,8 +123,14 @@ export class TestNode implements AsyncDisposable {
     return { namespace: "default", name, uid: String(claim.metadata.uid), podUid: String(pod.metadata.uid) };
   }
 
+  /** Kills those that still run, and forgets what they stored: the next one starts afresh. */
+  async stopAgents(): Promise<void> {
+    for (const agent of this.#agents.splice(0)) await agent[Symbol.asyncDispose]();
+    for (const suffix of ["", "-wal", "-shm"]) rmSync(`${this.#database}${suffix}`, { force: true });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const agent of this.#agents) await agent[Symbol.asyncDispose]();
+    await this.stopAgents();
     this.kubelet[Symbol.dispose]();
     await this.lab.stop();
     await this.#apiLab[Symbol.asyncDispose]();
