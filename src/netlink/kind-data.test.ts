@@ -10,7 +10,19 @@ test("settableKindData() leaves out what the kernel only reports of a macvlan", 
   expect(settableKindData("macvlan", reported).toHex()).toBe(wanted.toHex());
 });
 
+test("settableKindData() does not name what a vxlan does not use, and sends its flag without a value", () => {
+  const reported = (inherit: number) =>
+    new AttributeBytes()
+      .put(1, u32(5))
+      .put(7, Uint8Array.of(0))
+      .put(21, Uint8Array.of(0))
+      .put(28, Uint8Array.of(inherit));
+  const wanted = new AttributeBytes().put(1, u32(5)).put(7, Uint8Array.of(0));
+  expect(settableKindData("vxlan", reported(0).bytes)).toEqual(wanted.bytes);
+  expect(settableKindData("vxlan", reported(1).bytes)).toEqual(wanted.put(28, new Uint8Array()).bytes);
+});
+
 test("settableKindData() leaves other kinds as they are", () => {
   const reported = new AttributeBytes().put(6, u32(1)).bytes;
-  expect(settableKindData("vxlan", reported)).toEqual(reported);
+  expect(settableKindData("vlan", reported)).toEqual(reported);
 });

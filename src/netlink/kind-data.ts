@@ -1,6 +1,6 @@
 /** IFLA_INFO_DATA of a link as the kernel reports it, made fit to be sent back for a new link of the same kind. */
 
-import { AttributeBytes } from "./attribute-writer.ts";
+import { AttributeBytes, putRaw } from "./attribute-writer.ts";
 import { AttributeReader } from "./attributes.ts";
 
 /** Counts that the kernel reports and refuses to be told (linux/if_link.h). */
@@ -9,12 +9,25 @@ const REPORT_ONLY: Readonly<Record<string, ReadonlySet<number>>> = {
   macvtap: new Set([6, 8]),
 };
 
+/** Being named is being used, whatever the value: reported as zero, they are left out. */
+const ONLY_IF_SET: Readonly<Record<string, ReadonlySet<number>>> = {
+  vxlan: new Set([21, 22, 28]), // IFLA_VXLAN_REMCSUM_TX, IFLA_VXLAN_REMCSUM_RX, IFLA_VXLAN_TTL_INHERIT
+};
+
+/** Reported with a byte, wanted without: the policy says NLA_FLAG. */
+const FLAGS: Readonly<Record<string, ReadonlySet<number>>> = {
+  vxlan: new Set([28]), // IFLA_VXLAN_TTL_INHERIT
+};
+
 /** `kindData` and the answer are the bytes of IFLA_INFO_DATA. Throws ProtocolError when they are no attributes. */
 export function settableKindData(kind: string, kindData: Uint8Array): Uint8Array {
-  const refused = REPORT_ONLY[kind];
-  if (refused === undefined) return kindData;
+  if (!(kind in REPORT_ONLY) && !(kind in ONLY_IF_SET)) return kindData;
   const kept = new AttributeBytes();
-  const at = new AttributeReader(kindData);
-  while (at.next()) if (!refused.has(at.type)) kept.put(at.type, Uint8Array.fromHex(at.hex()));
+  for (const at = new AttributeReader(kindData); at.next(); ) {
+    const isZero = at.bytes().every((byte) => byte === 0);
+    if (REPORT_ONLY[kind]?.has(at.type) || (isZero && ONLY_IF_SET[kind]?.has(at.type))) continue;
+    if (FLAGS[kind]?.has(at.type)) kept.put(at.type, new Uint8Array());
+    else putRaw(kept, at.raw());
+  }
   return kept.bytes;
 }
