@@ -6,6 +6,7 @@ import { readiness } from "./agent/readiness.ts";
 import { standaloneMode } from "./agent/standalone.ts";
 import { Ferry } from "./attach/ferry.ts";
 import { HeldNamespaces } from "./attach/held-namespaces.ts";
+import { NetnsFiles } from "./attach/netns-files.ts";
 import { Reconciler } from "./attach/reconciler.ts";
 import { Receipts } from "./cdi/receipts.ts";
 import { ClaimStore } from "./claims/store.ts";
@@ -46,7 +47,8 @@ export async function runAgent(
 
   const kernel = parts.use(await startKernel({ createWorker, log: log.child({ part: "kernel" }) }));
   const store = parts.use(ClaimStore.open(config.dbPath === "" ? ":memory:" : config.dbPath, bootId(config.procRoot)));
-  const held = parts.use(new HeldNamespaces(kernel.hook));
+  const files = new NetnsFiles(config.netnsDir);
+  const held = parts.use(new HeldNamespaces(kernel.hook, files));
   const receipts = new Receipts(config.cdiDir, config.driverName);
   const routeTo = new Set<string>();
   const heldDevices = (): readonly Device[] => store.records.map((record) => record.published);
@@ -87,6 +89,7 @@ export async function runAgent(
       ferry,
       store,
       receipts,
+      files,
       clock,
       log: log.child({ part: "reconcile" }),
       onRun: (reason) => metrics.reconciled(reason),
@@ -117,8 +120,7 @@ export async function runAgent(
     driver: config.driverName,
     log: log.child({ part: "gate" }),
     onRefusal: (reason) => metrics.containerRefused(reason),
-    ...(mode.prepareSandbox === undefined ? {} : { prepareSandbox: mode.prepareSandbox }),
-    ...(mode.sandboxGone === undefined ? {} : { sandboxGone: mode.sandboxGone }),
+    ...mode.gate,
   });
   // The kubelet's side goes first when we stop: no sandbox is prepared then that would find no hook.
   session = parts.use(
@@ -150,7 +152,7 @@ export async function runAgent(
       createHttpApp({
         version,
         node: config.nodeName,
-        checkAlive: (signal) => checkAlive(kernel, signal),
+        checkAlive: (signal) => kernel.checkAlive(signal),
         conditions,
         devicesByState,
         metrics: {
@@ -175,11 +177,6 @@ export async function runAgent(
     ...mode.tasks,
   });
   log.info("agent stops");
-}
-
-/** Both Workers answer: a thread that hangs in the kernel shows here. */
-async function checkAlive({ hook, scan }: KernelWorkers, signal: AbortSignal): Promise<void> {
-  await Promise.all([hook.listLinks({ netns: "host" }, signal), scan.listLinks({ netns: "host" }, signal)]);
 }
 
 /** Rejects when a Worker dies; resolves when `signal` aborts. */

@@ -8,15 +8,14 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import type { Task } from "../lib/supervise.ts";
-import type { Sandbox } from "../nri/handlers.ts";
+import type { GateParts } from "../nri/sandbox-gate.ts";
 
 /** Where claims come from: the kubelet and the API server, or files. */
 export interface Mode extends AsyncDisposable {
   readonly conditions: () => readonly Condition[];
   readonly tasks: Readonly<Record<string, Task>>;
-  /** Where nobody calls Prepare before the sandbox: what the gate asks first. */
-  readonly prepareSandbox?: (sandbox: Sandbox) => Promise<void>;
-  readonly sandboxGone?: (sandbox: Sandbox) => Promise<void>;
+  /** Where nobody calls Prepare before the sandbox: what the gate asks. */
+  readonly gate?: Pick<GateParts, "prepareSandbox" | "sandboxGone" | "sandboxesKnown">;
 }
 
 /** What either mode works with. */

@@ -32,8 +32,11 @@ export function standaloneMode(parts: ModeParts): Mode {
         for await (const _ of parts.inventory.changes(signal)) await claims.update();
       },
     },
-    prepareSandbox: (sandbox) => claims.prepareSandbox(sandbox),
-    sandboxGone: (sandbox) => claims.sandboxGone(sandbox),
+    gate: {
+      sandboxesKnown: (sandboxes) => claims.sandboxesKnown(sandboxes),
+      prepareSandbox: (sandbox) => claims.prepareSandbox(sandbox),
+      sandboxGone: (sandbox) => claims.sandboxGone(sandbox),
+    },
     [Symbol.asyncDispose]: async () => undefined,
   };
 }
@@ -42,6 +45,8 @@ class StandaloneClaims {
   readonly #parts: ModeParts;
   readonly #book: ClaimBook;
   #files: ClaimFiles | undefined;
+  /** Pods that have a sandbox; `undefined` until the runtime has told. */
+  #pods: Set<string> | undefined;
   /** Resolves once both the files and the host have been read: before, nothing is known to be missing. */
   readonly #bound = Promise.withResolvers<void>();
 
@@ -73,14 +78,21 @@ class StandaloneClaims {
   async update(): Promise<void> {
     const { inventory } = this.#parts;
     if (this.#files === undefined || inventory.lastScanMs === undefined) return;
+    this.#forgetDeadPods();
     await this.#book.update(this.#files, inventory.devices);
     this.#bound.resolve();
+  }
+
+  /** After each connect: pods that ended meanwhile are not among these. */
+  sandboxesKnown(sandboxes: readonly Sandbox[]): void {
+    this.#pods = new Set(sandboxes.map((sandbox) => sandbox.podUid));
   }
 
   /** Puts what the sandbox's pod claims into the store. Rejects with a ClaimError when a claim cannot be met. */
   async prepareSandbox(sandbox: Sandbox): Promise<void> {
     const names = claimNames(sandbox.annotations);
     if (names.length === 0) return;
+    this.#pods?.add(sandbox.podUid);
     const { config, store, inventory } = this.#parts;
     if (!config.runtimeHandlers.includes(sandbox.runtimeHandler))
       throw new ClaimError(
@@ -111,10 +123,17 @@ class StandaloneClaims {
 
   /** The pod's devices are at home: its claims are free for the next pod. */
   async sandboxGone(sandbox: Sandbox): Promise<void> {
+    this.#pods?.delete(sandbox.podUid);
+    if (this.#parts.store.ofPod(sandbox.podUid).length > 0) await this.update();
+  }
+
+  /** No kubelet says Unprepare here: a claim is free once its pod is gone and its devices are home. */
+  #forgetDeadPods(): void {
     const { store } = this.#parts;
-    const records = store.ofPod(sandbox.podUid).filter((record) => record.attachment === undefined);
-    for (const claimUid of new Set(records.map((record) => record.claimUid))) store.removeClaim(claimUid);
-    if (records.length > 0) await this.update();
+    const pods = this.#pods;
+    if (pods === undefined) return;
+    for (const { claimUid, podUid, attachment } of store.records)
+      if (attachment === undefined && !pods.has(podUid)) store.removeClaim(claimUid);
   }
 
   /** A bad file is the problem of its pods: the node serves all the others and is ready. */

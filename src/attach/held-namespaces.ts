@@ -1,5 +1,6 @@
 import { closeSync } from "node:fs";
 import type { HeldNetns, Kernel } from "../kernel/calls.ts";
+import type { NetnsFiles } from "./netns-files.ts";
 
 /**
  * The namespaces that netferry keeps alive, by sandbox: as long as one of our devices is in it, a namespace must not
@@ -7,17 +8,20 @@ import type { HeldNetns, Kernel } from "../kernel/calls.ts";
  */
 export class HeldNamespaces implements Disposable {
   readonly #kernel: Pick<Kernel, "holdNetns">;
+  readonly #files: Pick<NetnsFiles, "local">;
   readonly #held = new Map<string, HeldNetns>();
 
-  constructor(kernel: Pick<Kernel, "holdNetns">) {
+  /** Without `files` the runtime's paths are taken as they are. */
+  constructor(kernel: Pick<Kernel, "holdNetns">, files: Pick<NetnsFiles, "local"> = { local: (path) => path }) {
     this.#kernel = kernel;
+    this.#files = files;
   }
 
   /** The namespace of this sandbox, opened by `path` at first. Throws SysError ENOENT when it is gone. */
   async hold(sandboxId: string, path: string): Promise<HeldNetns> {
     const known = this.#held.get(sandboxId);
     if (known !== undefined) return known;
-    const opened = await this.#kernel.holdNetns({ path });
+    const opened = await this.#kernel.holdNetns({ path: this.#files.local(path) });
     const raced = this.#held.get(sandboxId);
     if (raced !== undefined) {
       closeSync(opened.fd);

@@ -1,10 +1,10 @@
-import { existsSync } from "node:fs";
 import type { Receipts } from "../cdi/receipts.ts";
 import type { ClaimStore } from "../claims/store.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { backoffDelayMs } from "../lib/retry.ts";
 import type { Ferry } from "./ferry.ts";
+import type { NetnsFiles } from "./netns-files.ts";
 import { NetnsWatcher } from "./netns-watcher.ts";
 import type { SandboxRef } from "./parts.ts";
 import { reconcilePlan } from "./reconcile.ts";
@@ -17,6 +17,7 @@ export interface ReconcilerParts {
   readonly ferry: Ferry;
   readonly store: ClaimStore;
   readonly receipts: Receipts;
+  readonly files: NetnsFiles;
   readonly clock: Clock;
   readonly log: Logger;
   readonly onRun: (reason: string) => void;
@@ -63,7 +64,8 @@ export class Reconciler implements Disposable {
 
   /** The namespace files that hold our devices changed: watch those, and only those. */
   watchNamespaces(): void {
-    this.#watcher.setFiles(this.#parts.store.records.flatMap((r) => r.attachment?.netnsPath ?? []));
+    const paths = this.#parts.store.records.flatMap((record) => record.attachment?.netnsPath ?? []);
+    this.#watcher.setFiles(paths.map((path) => this.#parts.files.local(path)));
   }
 
   /** Runs until `signal` aborts. */
@@ -86,7 +88,7 @@ export class Reconciler implements Disposable {
     const plan = reconcilePlan({
       records: store.records,
       sandboxes: this.#sandboxes,
-      exists: existsSync,
+      exists: (path) => this.#parts.files.exists(path),
       receipts: receipts.claims(),
     });
     let ok = true;

@@ -13,6 +13,8 @@ export interface GateParts {
   readonly store: ClaimStore;
   readonly driver: string;
   readonly log: Logger;
+  /** After each connect: all sandboxes that there are. */
+  readonly sandboxesKnown?: (sandboxes: readonly Sandbox[]) => void;
   /**
    * Makes sure that the store has what this pod claims, where no kubelet calls Prepare (standalone). Rejects with a
    * ClaimError when a claim cannot be met.
@@ -49,6 +51,7 @@ export class SandboxGate implements SandboxHandlers {
     _runtime: RuntimeInfo,
   ): Promise<void> {
     this.#unprepared.clear();
+    this.#parts.sandboxesKnown?.(sandboxes);
     for (const sandbox of sandboxes) await this.#prepare(sandbox);
     this.#parts.reconciler.setSandboxes(sandboxes);
   }
