@@ -4,7 +4,8 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { eventually } from "../../fakes/eventually.ts";
+import { isThere, type ProcessId, processId } from "./process-id.ts";
+import { until } from "./wait.ts";
 
 const ROOT = "/sys/fs/cgroup";
 const KILL_LIMIT_MS = 20_000;
@@ -12,11 +13,16 @@ const KILL_LIMIT_MS = 20_000;
 export class ClusterCgroup {
   /** As the kubelet wants it: `/netferry-cluster-abc`. */
   readonly path: string;
+  /** Those in which the cluster has its group. */
   readonly #hierarchies: readonly string[];
+  /** Where low-level runtimes make groups all the same: version 2 beside version 1. */
+  readonly #others: readonly string[];
 
   constructor(name: string) {
     this.path = `/${name}`;
-    this.#hierarchies = hierarchies();
+    const mounts = cgroupMounts();
+    this.#hierarchies = mounts.filter(({ type, path }) => type === "cgroup" || path === ROOT).map(({ path }) => path);
+    this.#others = mounts.map(({ path }) => path).filter((path) => !this.#hierarchies.includes(path));
   }
 
   /** Where a process writes its id in order to belong to the cluster. */
@@ -39,36 +45,51 @@ export class ClusterCgroup {
     mkdirSync(join(this.#tracking, "parts"), { recursive: true });
   }
 
+  /** The folders that exist of it, of all hierarchies. */
+  folders(): string[] {
+    return [...this.#hierarchies, ...this.#others]
+      .map((root) => join(root, this.path))
+      .filter((path) => existsSync(path));
+  }
+
   /** All processes, those of pods too. */
   pids(): number[] {
     return pidsBelow(this.#tracking);
   }
 
-  /** Ends all processes and waits until they are gone. */
+  /** Ends all processes and waits until they are gone, and those who should collect them have done so. */
   async kill(): Promise<void> {
+    const killed = new Map<number, ProcessId>();
     const gone = () => {
       const left = this.pids();
-      for (const pid of left) kill(pid);
-      return left.length === 0;
+      for (const pid of left) {
+        killed.set(pid, processId(pid));
+        kill(pid);
+      }
+      return left.length === 0 && ![...killed.values()].some(isThere);
     };
-    await eventually(`the processes of ${this.path} are gone`, gone, KILL_LIMIT_MS);
+    await until(`the processes of ${this.path} are gone`, gone, KILL_LIMIT_MS);
   }
 
   /** Once it has no process left. The kernel lets go of a group a moment after its last process. */
   async remove(): Promise<void> {
-    for (const root of this.#hierarchies) {
-      await eventually(`${root}${this.path} is removed`, () => removeTree(join(root, this.path)), KILL_LIMIT_MS);
+    for (const root of [...this.#hierarchies, ...this.#others]) {
+      await until(`${root}${this.path} is removed`, () => removeTree(join(root, this.path)), KILL_LIMIT_MS);
     }
   }
 }
 
-/** The mount points of cgroups that pods use: one for version 2, one for each controller of version 1. */
-function hierarchies(): string[] {
-  const mounts = readFileSync("/proc/self/mounts", "utf8").split("\n");
-  return mounts.flatMap((line) => {
-    const [, path = "", type] = line.split(" ");
-    if (type === "cgroup") return [path];
-    return type === "cgroup2" && path === ROOT ? [path] : [];
+interface CgroupMount {
+  readonly path: string;
+  /** `cgroup` is version 1, `cgroup2` version 2. */
+  readonly type: string;
+}
+
+function cgroupMounts(): CgroupMount[] {
+  const lines = readFileSync("/proc/self/mounts", "utf8").split("\n");
+  return lines.flatMap((line) => {
+    const [, path = "", type = ""] = line.split(" ");
+    return type === "cgroup" || type === "cgroup2" ? [{ path, type }] : [];
   });
 }
 
@@ -94,7 +115,9 @@ function pidsBelow(path: string): number[] {
     .split("\n")
     .filter((line) => line !== "");
   const children = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  return [...own.map(Number), ...children.flatMap(({ name }) => pidsBelow(join(path, name)))];
+  // A process of a namespace that is not ours shows as 0, which kill(2) would take for our own group.
+  const pids = own.map(Number).filter((pid) => pid > 0);
+  return [...pids, ...children.flatMap(({ name }) => pidsBelow(join(path, name)))];
 }
 
 /** False while something still holds it. */

@@ -4,8 +4,8 @@
  * Service without kube-proxy.
  */
 import { networkInterfaces } from "node:os";
-import { eventually } from "../../fakes/eventually.ts";
 import { run } from "./run.ts";
+import { until } from "./wait.ts";
 
 export interface ClusterNetwork {
   readonly serviceSubnet: string;
@@ -48,7 +48,7 @@ export async function removeAddresses(network: ClusterNetwork): Promise<void> {
     if (own.has(address)) await ip("address", "del", `${address}/32`, "dev", "lo");
   }
   const routed = async () => (await ip("route", "show", "root", network.podSubnet)).trim() === "";
-  await eventually(`the host has no route into ${network.podSubnet}`, routed, LINKS_LIMIT_MS);
+  await until(`the host has no route into ${network.podSubnet}`, routed, LINKS_LIMIT_MS);
 }
 
 function ip(...args: readonly string[]): Promise<string> {
