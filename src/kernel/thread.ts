@@ -138,7 +138,7 @@ export class KernelThread implements AsyncDisposable {
         this.#die("cannot start", fromPlainError(message.error));
         break;
       case "answer":
-        this.#take(message.id)?.resolve(message.value);
+        this.#take(message.id)?.resolve(message.json === undefined ? undefined : JSON.parse(message.json));
         break;
       case "failure":
         this.#take(message.id)?.reject(fromPlainError(message.error));

@@ -20,7 +20,7 @@ let watch: Promise<void> | undefined;
 
 self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
   if (data.kind === "call") answer(data.id, data.call, data.request);
-  else if (data.kind === "ping") post({ kind: "pong" });
+  else if (data.kind === "ping") pong();
   else if (data.kind === "watch") watch ??= startWatch();
   else void close();
 };
@@ -42,10 +42,16 @@ function answer(id: number, call: CallName, request: unknown): void {
     faultPoint(`kernel.${call}`);
     // The main thread's types tie each request to its call.
     const serve = calls[call] as (request: unknown) => ReturnType<KernelCalls[CallName]>;
-    post({ kind: "answer", id, value: serve(request) });
+    const value = serve(request);
+    post({ kind: "answer", id, ...(value === undefined ? {} : { json: JSON.stringify(value) }) });
   } catch (error) {
     post({ kind: "failure", id, error: toPlainError(error) });
   }
+}
+
+function pong(): void {
+  faultPoint("kernel.ping");
+  post({ kind: "pong" });
 }
 
 async function startWatch(): Promise<void> {

@@ -88,7 +88,7 @@ test("a Worker that dies rejects what was asked of it and what is asked after, a
 
 test("checkAlive() names the Worker that does not answer", async () => {
   await using kernel = await start();
-  await kernel.checkAlive(AbortSignal.timeout(5_000));
+  await kernel.checkAlive(AbortSignal.timeout(20_000));
   await using mute = await start("../fakes/dying-kernel-worker.ts");
   const answer = await mute.checkAlive(AbortSignal.timeout(50)).catch((error) => error.message);
   expect(answer).toContain("kernel Worker does not answer");
@@ -113,7 +113,7 @@ test("onLinkChange() hears of links, addresses and routes that come and go", asy
   const heard = async (what: string, ...args: readonly string[]) => {
     const before = changes;
     ip(...args);
-    await eventually(`hearing of ${what}`, () => changes > before, 2_000);
+    await eventually(`hearing of ${what}`, () => changes > before);
   };
   await heard("a link", "link", "add", ifname, "type", "veth");
   await heard("a link that is up", "link", "set", ifname, "up");

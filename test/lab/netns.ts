@@ -77,7 +77,7 @@ export function run(command: readonly string[]): string {
 export async function eventually<T>(
   what: string,
   look: () => T | Promise<T>,
-  limitMs = 5_000,
+  limitMs = 20_000,
 ): Promise<Exclude<T, false | undefined>> {
   const end = performance.now() + limitMs;
   for (;;) {
