@@ -20,6 +20,7 @@ import { loadPciNames } from "./inventory/pci-ids.ts";
 import { type KernelWorkers, type StartKernelOptions, startKernel } from "./kernel/client.ts";
 import { bootId } from "./lib/boot-id.ts";
 import { systemClock } from "./lib/clock.ts";
+import { faultPoint } from "./lib/fault.ts";
 import type { Logger } from "./lib/log.ts";
 import { Metrics } from "./lib/metrics.ts";
 import { superviseAll } from "./lib/supervise.ts";
@@ -152,7 +153,10 @@ export async function runAgent(
       createHttpApp({
         version,
         node: config.nodeName,
-        checkAlive: (signal) => kernel.checkAlive(signal),
+        checkAlive: (signal) => {
+          faultPoint("health.check");
+          return kernel.checkAlive(signal);
+        },
         conditions,
         devicesByState,
         metrics: {
@@ -161,6 +165,7 @@ export async function runAgent(
             metrics.setReceipts(receipts.claims().length);
             metrics.setHeldNamespaces(held.count);
             metrics.setDevices(devicesByState());
+            metrics.setLastScan(inventory.lastScanMs ?? 0);
             return metrics.render();
           },
         },

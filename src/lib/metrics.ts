@@ -28,6 +28,7 @@ export class Metrics {
   readonly #nriLatency: Histogram<"method" | "status">;
   readonly #publishedDevices: Gauge<"feature">;
   readonly #lastPublished: Gauge;
+  readonly #lastScan: Gauge;
   readonly #hookDuration: Histogram<"hook">;
   readonly #hookBudget: Histogram<"hook">;
   readonly #reconciliations: Counter<"reason">;
@@ -63,6 +64,9 @@ export class Metrics {
     });
     this.#lastPublished = new Gauge(
       named("last_published_time_seconds", "The timestamp of the last successful resource publication."),
+    );
+    this.#lastScan = new Gauge(
+      named("last_scan_time_seconds", "The timestamp of the last scan of the host that succeeded."),
     );
     this.#hookDuration = new Histogram({
       ...named("hook_duration_seconds", "Time from the arrival of an NRI request to its answer."),
@@ -118,6 +122,11 @@ export class Metrics {
     this.#publishedDevices.set({ feature: "total" }, devices.total);
     this.#publishedDevices.set({ feature: "rdma" }, devices.rdma);
     this.#lastPublished.set(atMs / 1000);
+  }
+
+  /** When the last scan of the host that succeeded ended, since 1970. */
+  setLastScan(atMs: number): void {
+    this.#lastScan.set(atMs / 1000);
   }
 
   reconciled(reason: string): void {

@@ -2,6 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { eventually } from "../fakes/eventually.ts";
 
 export interface LogLine {
   readonly level: string;
@@ -19,6 +20,7 @@ export interface AgentOptions {
   readonly name?: string;
 }
 
+const LAST_SCAN = "dranet_driver_last_scan_time_seconds";
 const PROJECT = join(import.meta.dir, "../..");
 
 /** The command that runs netferry with fault points: compiled where it was built, else from source. */
@@ -79,6 +81,14 @@ export class Agent implements AsyncDisposable {
     const text = await (await fetch(`${await this.url()}metrics`)).text();
     const line = text.split("\n").find((at) => at.startsWith(`${selector} `));
     return line === undefined ? 0 : Number(line.slice(selector.length + 1));
+  }
+
+  /** Waits until the host was scanned twice from now on: what the first scan found is published by the second. */
+  async settled(): Promise<void> {
+    for (let scans = 0; scans < 2; scans++) {
+      const afterSeconds = Date.now() / 1000;
+      await eventually("a scan of the host", async () => (await this.metric(LAST_SCAN)) > afterSeconds);
+    }
   }
 
   /** The first log line, past or to come, that fits. */

@@ -67,7 +67,7 @@ export class TestNode implements AsyncDisposable {
         ...["--kubeconfig", this.#kubeconfig, "--hostname-override", NODE, "--filter="],
         ...["--nri-socket", this.lab.nriSocket, "--cdi-dir", this.lab.cdiDir, "--netns-dir", this.lab.netnsDir],
         ...["--kubelet-root-dir", join(this.dir, "kubelet"), "--db-path", this.#database],
-        ...["--inventory-min-poll-interval", "50ms"],
+        ...["--inventory-min-poll-interval", "50ms", "--inventory-max-poll-interval", "1s"],
         ...(options.args ?? []),
       ],
       ...(options.faults === undefined ? {} : { faults: options.faults }),

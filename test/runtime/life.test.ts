@@ -1,6 +1,7 @@
 /** The main job on real parts: prepare, attach, use, return, with the host as it was before. */
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { SLICES } from "../fakes/api-server.ts";
 import { eventually } from "../fakes/eventually.ts";
 import type { Agent } from "../lab/agent.ts";
 import { type HostState, hostState } from "../lab/host-state.ts";
@@ -27,13 +28,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
 
   /** The device is offered once a scan has seen the link. */
   const offered = (device: string) =>
-    eventually(`${device} is offered`, () =>
-      node.api.store
-        .list("/apis/resource.k8s.io/v1/resourceslices")
-        .some((slice) =>
-          (slice.spec?.["devices"] as { name: string }[] | undefined)?.some(({ name }) => name === device),
-        ),
-    );
+    eventually(`${device} is offered`, () => publishedDevice(node, device) !== undefined);
 
   test(
     "a veth end with much state goes into its pod as asked and comes home as it was",
@@ -147,6 +142,52 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
   );
 
   test(
+    "a device is published with the same bytes before, during and after its claim",
+    async () => {
+      const { ifname } = links.vethToPeer(["10.70.0.1/24"]);
+      ip("addr", "add", "10.70.0.2/24", "dev", ifname);
+      ip("link", "set", ifname, "up");
+      await settled(ifname);
+      await offered(ifname);
+      await agent.settled();
+      const before = publishedDevice(node, ifname);
+      expect(before).toContain("10.70.0.2/24");
+      const claim = node.claim(uniqueName("same"), { devices: ifname, config: { interface: { name: "net1" } } });
+      const { pod } = await node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
+      await agent.settled();
+      expect(publishedDevice(node, ifname)).toBe(before);
+      await node.kubelet.endPod(pod, [claim]);
+      await settled(ifname);
+      await agent.settled();
+      expect(publishedDevice(node, ifname)).toBe(before);
+    },
+    TEST_LIMIT_MS,
+  );
+
+  test(
+    "a slice that somebody deletes comes back, and nothing is written while nothing changes",
+    async () => {
+      const { ifname } = links.vethToPeer();
+      await offered(ifname);
+      // Links of other tests may come and go meanwhile: what counts is a period in which nothing did.
+      let [writes, before] = [0, ""];
+      await eventually(
+        "nothing changes for a while",
+        async () => {
+          [writes, before] = [node.api.writes.length, publishedDevices(node)];
+          await agent.settled();
+          return publishedDevices(node) === before;
+        },
+        20_000,
+      );
+      expect(node.api.writes.length).toBe(writes);
+      for (const slice of node.api.store.list(SLICES)) node.api.store.remove(SLICES, String(slice.metadata.name));
+      await eventually(`${ifname} is published again`, () => publishedDevice(node, ifname) !== undefined, 10_000);
+    },
+    TEST_LIMIT_MS,
+  );
+
+  test(
     "nothing is left in the store, the CDI directory or the metrics when all pods are gone",
     async () => {
       expect(await agent.metric("dranet_driver_held_namespaces")).toBe(0);
@@ -157,6 +198,18 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
     TEST_LIMIT_MS,
   );
 });
+
+/** All entries of the node's slices, as text. */
+function publishedDevices(node: TestNode): string {
+  return JSON.stringify(node.api.store.list(SLICES).map((slice) => slice.spec?.["devices"]));
+}
+
+/** The device's entry in the node's slices, as text. */
+function publishedDevice(node: TestNode, name: string): string | undefined {
+  const devices = node.api.store.list(SLICES).flatMap((slice) => slice.spec?.["devices"] as { name: string }[]);
+  const found = devices.find((device) => device.name === name);
+  return found === undefined ? undefined : JSON.stringify(found);
+}
 
 /** Two v4 and one v6 address, one with a lifetime; routes of several kinds; a neighbour, altname, alias, queue, sysctl. */
 function giveMuchState(links: HostLinks, ifname: string, second: string): void {
