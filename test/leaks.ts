@@ -11,44 +11,41 @@ import { eventually, run } from "./lab/netns.ts";
 /** Worker threads and the event loop close what they had a moment after they are told to. */
 const LIMIT_MS = 10_000;
 
-/** Sockets, namespaces and files of this process by what they are; not what the runtime opens when it likes. */
-export function openDescriptors(): Readonly<Record<string, number>> {
-  const counts: Record<string, number> = {};
-  for (const fd of readdirSync("/proc/self/fd")) {
-    const kind = kindOf(fd);
-    if (kind !== undefined) counts[kind] = (counts[kind] ?? 0) + 1;
-  }
-  return counts;
+/** What the descriptors of this process stand for (`socket:[4711]`), without what the runtime opens when it likes. */
+export function openDescriptors(): string[] {
+  return readdirSync("/proc/self/fd")
+    .flatMap((fd) => targetOf(fd) ?? [])
+    .filter((target) => !/^(anon_inode:|pipe:|\/dev\/)/.test(target));
 }
 
-function kindOf(fd: string): string | undefined {
-  let target: string;
+/** `undefined` for the directory's own descriptor, which is closed by now. */
+function targetOf(fd: string): string | undefined {
   try {
-    target = readlinkSync(`/proc/self/fd/${fd}`);
+    return readlinkSync(`/proc/self/fd/${fd}`);
   } catch {
-    return undefined; // the directory's own descriptor, closed by now
+    return undefined;
   }
-  if (target.startsWith("anon_inode:") || target.startsWith("pipe:") || target.startsWith("/dev/")) return undefined;
-  return /^(socket|net|\/memfd)/.exec(target)?.[1] ?? target;
 }
 
 export function failOnLeaks(): void {
   const forgotten: string[] = [];
-  let before: Readonly<Record<string, number>> = {};
+  let descriptorsBefore: readonly string[] = [];
   let handlesBefore: Readonly<Record<string, number>> = {};
 
   beforeAll(() => {
     run(["true"]); // what the runtime needs for children is open from here on
     onForgottenHandle((report) => forgotten.push(report));
-    before = openDescriptors();
+    descriptorsBefore = openDescriptors();
     handlesBefore = liveHandles();
   });
 
   afterAll(async () => {
     const look = () => {
       Bun.gc(true);
-      const left = { descriptors: excess(openDescriptors(), before), handles: excess(liveHandles(), handlesBefore) };
-      expect(left).toEqual({ descriptors: {}, handles: {} });
+      expect({ descriptors: added(descriptorsBefore, openDescriptors()), handles: liveHandles() }).toEqual({
+        descriptors: [],
+        handles: handlesBefore,
+      });
       return true;
     };
     await eventually("the end of all descriptors and handles", look, LIMIT_MS);
@@ -56,7 +53,12 @@ export function failOnLeaks(): void {
   }, 2 * LIMIT_MS);
 }
 
-/** What there is more of than before; the runtime may have closed something of its own meanwhile. */
-function excess(now: Readonly<Record<string, number>>, before: Readonly<Record<string, number>>): object {
-  return Object.fromEntries(Object.entries(now).filter(([kind, count]) => count > (before[kind] ?? 0)));
+/** What is in `now` more often than in `before`. */
+export function added(before: readonly string[], now: readonly string[]): string[] {
+  const left = [...before];
+  return now.filter((target) => {
+    const at = left.indexOf(target);
+    if (at >= 0) left.splice(at, 1);
+    return at < 0;
+  });
 }
