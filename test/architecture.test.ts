@@ -20,7 +20,8 @@ const ROWS: readonly (readonly string[])[] = [
   ["src/claims"],
   ["src/attach"],
   ["src/cdi"],
-  ["src/dra", "src/nri", "src/kube", "src/providers", "src/http", "src/standalone", "src/demo"],
+  ["src/dra", "src/nri", "src/kube", "src/providers", "src/http", "src/standalone"],
+  ["src/demo"], // plays the other end of NRI, with the same multiplexer
   ["src/agent"], // the composition root: agent.ts, agent/ and the other files that stand in src/ itself
   ["src/cli"],
   ["src/main"],
