@@ -217,7 +217,11 @@ export class Cluster implements AsyncDisposable {
   /** Waits until the node is Ready, pods are admitted, and the kubelet knows those that run. */
   async ready(limitMs = READY_LIMIT_MS): Promise<void> {
     const what = `the node of the cluster in ${this.dir} is Ready`;
-    await until(what, () => takesPods(this.api, this.nodeName), limitMs);
+    try {
+      await until(what, () => takesPods(this.api, this.nodeName), limitMs);
+    } catch (cause) {
+      throw new Error(`The node does not become Ready; the kubelet says:\n${this.parts.kubelet.logTail()}`, { cause });
+    }
   }
 
   /**

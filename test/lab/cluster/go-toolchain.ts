@@ -1,5 +1,5 @@
 /** A Go that is new enough: the machine's own, or Debian's, unpacked and not installed. */
-import { existsSync, mkdirSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { debianPackages } from "../runtime/packages.ts";
 import { CLUSTER_CACHE } from "./cache.ts";
@@ -39,15 +39,17 @@ async function debianGo(least: string): Promise<GoCommand> {
   if (parts === undefined || shared === undefined) throw new Error(`Debian's sid has no ${programs}`);
   const root = join(CLUSTER_CACHE, `go-${parts.version.replaceAll(/[^\w.+-]/g, "_")}`);
   if (!existsSync(root)) {
-    mkdirSync(root, { recursive: true });
+    const unfinished = `${root}.${process.pid}`;
+    mkdirSync(unfinished, { recursive: true });
     const links = {
       bin: join(parts.root, `usr/lib/go-${minor}/bin`),
       VERSION: join(parts.root, `usr/lib/go-${minor}/VERSION`),
       "go.env": join(parts.root, `usr/lib/go-${minor}/go.env`),
-      pkg: join(parts.root, `usr/share/go-${minor}/pkg`),
+      pkg: join(parts.root, `usr/lib/go-${minor}/pkg`),
       src: join(shared.root, `usr/share/go-${minor}/src`),
     };
-    for (const [name, target] of Object.entries(links)) symlinkSync(target, join(root, name));
+    for (const [name, target] of Object.entries(links)) symlinkSync(target, join(unfinished, name));
+    renameSync(unfinished, root);
   }
   const go = join(root, "bin/go");
   const version = await goVersion(go, { GOROOT: root });

@@ -38,17 +38,20 @@ export class Part {
     return this.#id !== undefined && isAlive(this.#id) ? this.#id.pid : undefined;
   }
 
-  /** Starts the program where it is down, and waits until it is ready. */
+  /** Starts the program where it is down, and waits until it is ready. Throws with the end of its log. */
   async start(): Promise<void> {
     if (this.pid === undefined) this.#spawn();
-    await until(
-      `${this.name} of the cluster is ready; its log is ${this.log}`,
-      async () => {
-        if (this.pid === undefined) throw new Error(`${this.name} of the cluster has ended:\n${this.logTail()}`);
-        return await this.#settings.ready();
-      },
-      this.#settings.readyLimitMs,
-    );
+    const ready = async () => {
+      if (this.pid === undefined) throw new Error("it has ended");
+      return await this.#settings.ready();
+    };
+    try {
+      await until("it is ready", ready, this.#settings.readyLimitMs);
+    } catch (cause) {
+      throw new Error(`${this.name} of the cluster does not start; the end of ${this.log}:\n${this.logTail()}`, {
+        cause,
+      });
+    }
   }
 
   /** Ends the program and waits until it is gone. What it started runs on. */
