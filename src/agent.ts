@@ -46,7 +46,9 @@ export async function runAgent(
   const filter = await compileFilter(config.filter);
   await using parts = new AsyncDisposableStack();
 
-  const kernel = parts.use(await startKernel({ createWorker, log: log.child({ part: "kernel" }) }));
+  const kernel = parts.use(
+    await startKernel({ createWorker, procRoot: config.procRoot, log: log.child({ part: "kernel" }) }),
+  );
   const store = parts.use(ClaimStore.open(config.dbPath === "" ? ":memory:" : config.dbPath, bootId(config.procRoot)));
   const files = new NetnsFiles(config.netnsDir);
   const held = parts.use(new HeldNamespaces(kernel.hook, files));

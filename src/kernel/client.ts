@@ -13,6 +13,8 @@ export type CreateWorker = () => Worker;
 
 export interface StartKernelOptions {
   readonly createWorker: CreateWorker;
+  /** Where procfs is mounted, writable; default `/proc`. */
+  readonly procRoot?: string;
   readonly log: Logger;
 }
 
@@ -33,14 +35,18 @@ export interface KernelWorkers extends AsyncDisposable {
 }
 
 /** Rejects when a Worker cannot start, for want of libnl for instance. */
-export async function startKernel({ createWorker, log }: StartKernelOptions): Promise<KernelWorkers> {
+export async function startKernel({
+  createWorker,
+  procRoot = "/proc",
+  log,
+}: StartKernelOptions): Promise<KernelWorkers> {
   await using starting = new AsyncDisposableStack();
   const listeners = new Set<() => void>();
   const onChange = () => {
     for (const listener of [...listeners]) listener();
   };
-  const hook = starting.use(new KernelThread({ name: "hook", worker: createWorker(), log, onChange }));
-  const scan = starting.use(new KernelThread({ name: "scan", worker: createWorker(), log, onChange }));
+  const hook = starting.use(new KernelThread({ name: "hook", worker: createWorker(), procRoot, log, onChange }));
+  const scan = starting.use(new KernelThread({ name: "scan", worker: createWorker(), procRoot, log, onChange }));
   await Promise.all([hook.ready, scan.ready]);
   const died = Promise.race([hook.died, scan.died]);
   // Whoever does not care is not to be an unhandled rejection.

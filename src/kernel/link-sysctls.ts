@@ -5,7 +5,7 @@ import { readSmallFile, writeSmallFile } from "../../ffi/small-file.ts";
 import { SysError } from "../../ffi/sys-error.ts";
 import type { LinkSysctl } from "./steps.ts";
 
-const ROOT = "/proc/sys/net";
+let root = "/proc/sys/net";
 const TABLES = [
   ["ipv4", "conf"],
   ["ipv6", "conf"],
@@ -27,10 +27,15 @@ const SKIPPED: ReadonlySet<string> = new Set([
 
 const keys = new Map<string, readonly string[]>();
 
+/** For a container, whose own `/proc/sys` is read-only: any procfs shows the namespace of the thread that opens. */
+export function useProcRoot(procRoot: string): void {
+  root = `${procRoot}/sys/net`;
+}
+
 /** All that can be read and written back. `linkMtu` tells whether the IPv6 MTU was lowered. */
 export function readLinkSysctls(ifname: string, linkMtu: number): LinkSysctl[] {
   return TABLES.flatMap(([family, table]) => {
-    const directory = `${ROOT}/${family}/${table}/${ifname}`;
+    const directory = `${root}/${family}/${table}/${ifname}`;
     return keysOf(family, table, directory).flatMap((key) => {
       const value = readValue(`${directory}/${key}`);
       if (value === undefined || (key === "mtu" && value === String(linkMtu))) return [];
@@ -41,7 +46,7 @@ export function readLinkSysctls(ifname: string, linkMtu: number): LinkSysctl[] {
 
 /** Throws SysError: ENOENT when the kernel has no such sysctl, EACCES, EINVAL. */
 export function writeLinkSysctl(ifname: string, { family, table, key, value }: LinkSysctl): void {
-  const path = `${ROOT}/${family}/${table}/${ifname}/${key}`;
+  const path = `${root}/${family}/${table}/${ifname}/${key}`;
   if (readValue(path) !== value) writeSmallFile(path, value);
 }
 

@@ -8,6 +8,8 @@ export type CallName = keyof KernelCalls;
 
 export type ToWorker =
   | { readonly kind: "call"; readonly id: number; readonly call: CallName; readonly request: unknown }
+  /** The first message, where procfs is not at `/proc`. */
+  | { readonly kind: "useProcRoot"; readonly procRoot: string }
   /** Say `pong`. */
   | { readonly kind: "ping" }
   /** From now on tell of changes of links, addresses and routes. */

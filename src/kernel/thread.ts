@@ -34,6 +34,7 @@ export interface KernelThreadOptions {
   /** For log lines and errors. */
   readonly name: string;
   readonly worker: Worker;
+  readonly procRoot: string;
   readonly log: Logger;
   readonly onChange: () => void;
 }
@@ -51,10 +52,11 @@ export class KernelThread implements AsyncDisposable {
 
   constructor(options: KernelThreadOptions) {
     this.#options = options;
-    const { worker } = options;
+    const { worker, procRoot } = options;
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#receive(data);
     worker.onerror = (event) => this.#die(`failed: ${event.message}`, asError(event.error ?? event.message));
     worker.addEventListener("close", () => this.#die("ended"));
+    this.#post({ kind: "useProcRoot", procRoot });
     for (const promise of [this.#ready.promise, this.#died.promise]) promise.catch(asError);
     const calls = (Object.keys(CALLS) as CallName[]).map((call) => {
       return [call, (request: unknown, signal?: AbortSignal) => this.#call(call, request, signal)] as const;

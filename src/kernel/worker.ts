@@ -8,6 +8,7 @@ import { onForgottenHandle } from "../../ffi/owned.ts";
 import { systemClock } from "../lib/clock.ts";
 import { faultPoint } from "../lib/fault.ts";
 import type { KernelCalls } from "./calls.ts";
+import { useProcRoot } from "./link-sysctls.ts";
 import { type CallName, type FromWorker, type ToWorker, toPlainError } from "./messages.ts";
 import { kernelCalls } from "./serve.ts";
 import { watchLinks } from "./watch.ts";
@@ -20,6 +21,7 @@ let watch: Promise<void> | undefined;
 
 self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
   if (data.kind === "call") answer(data.id, data.call, data.request);
+  else if (data.kind === "useProcRoot") useProcRoot(data.procRoot);
   else if (data.kind === "ping") pong();
   else if (data.kind === "watch") watch ??= startWatch();
   else void close();
