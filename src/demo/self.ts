@@ -19,12 +19,15 @@ export const OWN_COMMAND: readonly string[] = Bun.main.startsWith("/$bunfs/")
   ? [process.execPath]
   : [process.execPath, ...process.execArgv, Bun.main];
 
-/** What a child needs of this process's environment, and nothing that could lead it out of the demo. */
+const KEPT: ReadonlySet<string> = new Set(["PATH", "LANG", "TERM", "NO_COLOR"]);
+
+/** What a child needs of this process's environment, and nothing that could lead it out of the demo, such as a proxy. */
 export function childEnvironment(added: Readonly<Record<string, string>> = {}): Record<string, string> {
-  const kept = ["PATH", "LANG", "TERM", "NO_COLOR", "NETFERRY_FAULT"].flatMap((name) => {
-    const value = process.env[name];
-    return value === undefined ? [] : [[name, value] as const];
-  });
+  const isKept = (name: string) =>
+    KEPT.has(name) || (name.startsWith("NETFERRY_") && !name.startsWith("NETFERRY_DEMO_"));
+  const kept = Object.entries(process.env).flatMap(([name, value]) =>
+    value !== undefined && isKept(name) ? [[name, value] as const] : [],
+  );
   return { ...Object.fromEntries(kept), ...added };
 }
 

@@ -67,7 +67,7 @@ test.each(["SIGINT", "SIGTERM", "SIGKILL"] as const)(
 );
 
 test("netferry demo leaves no process behind when the one on stage is killed", async () => {
-  const interrupt = { at: "kill -9", signal: "SIGKILL", to: "stage" } as const;
+  const interrupt = { at: "a class and a claim", signal: "SIGKILL", to: "stage" } as const;
   const report = await runDemo({ command: SOURCE, interrupt }, AS_WE_ARE);
   expect(report.output).not.toContain("Every step held.");
   expect(report.code).toBe(1);
