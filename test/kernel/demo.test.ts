@@ -76,12 +76,15 @@ test("netferry demo leaves no process behind when the one on stage is killed", a
 
 async function runDemo(run: DemoRun, flags: readonly string[]): Promise<DemoReport> {
   const lab = [process.execPath, join(import.meta.dir, "demo-lab.ts"), JSON.stringify(run)];
-  const child = Bun.spawn(["unshare", ...flags, "--net", "--mount", "--pid", "--fork", "--mount-proc", ...lab], {
-    cwd: PROJECT,
-    stdio: ["ignore", "pipe", "pipe"],
-    timeout: 50_000,
-    killSignal: "SIGKILL",
-  });
+  const child = Bun.spawn(
+    ["unshare", ...flags, "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", ...lab],
+    {
+      cwd: PROJECT,
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: 50_000,
+      killSignal: "SIGKILL",
+    },
+  );
   const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
   expect({ code: child.exitCode, stderr }).toEqual({ code: 0, stderr: "" });
   return JSON.parse(stdout);
