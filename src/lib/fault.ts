@@ -1,7 +1,7 @@
 /**
- * Fault points: places where a test may kill the process or hold up the thread. They exist only in executables built
- * with `--define NETFERRY_FAULTS=true`. There `NETFERRY_FAULT` holds a list such as
- * `kill:attach.moved,slow:kernel.moveLink:2500`, the last number in milliseconds.
+ * Fault points: places where a test may kill the process, hold up the thread or have it collect all its garbage. They
+ * exist only in executables built with `--define NETFERRY_FAULTS=true`. There `NETFERRY_FAULT` holds a list such as
+ * `kill:attach.moved,slow:kernel.moveLink:2500,gc:kernel.ping`, the number in milliseconds.
  */
 
 declare const NETFERRY_FAULTS: boolean | undefined;
@@ -20,6 +20,7 @@ function strike(name: string, wanted: string): void {
     if (kind === "kill") process.kill(process.pid, "SIGKILL");
     // The thread itself stops, as it does in a kernel that does not answer; a timer would let other work pass.
     else if (kind === "slow") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(duration));
-    else throw new Error(`NETFERRY_FAULT names the fault "${kind}" at ${name}; there are kill and slow`);
+    else if (kind === "gc") Bun.gc(true);
+    else throw new Error(`NETFERRY_FAULT names the fault "${kind}" at ${name}; there are kill, slow and gc`);
   }
 }

@@ -13,28 +13,34 @@ export function budgetMs(callTimeoutMs: number | undefined, configuredTimeoutMs:
 /** The time of one hook: `signal` aborts when it is used up, or when `call` does because nobody waits any more. */
 export class Budget implements Disposable {
   readonly ms: number;
-  readonly signal: AbortSignal;
   /** Resolves when the signal has aborted; stays pending when the budget is disposed first. */
   readonly ended: Promise<void>;
+  readonly #spent = new AbortController();
   readonly #disposed = new AbortController();
   readonly #startedMs: number;
   readonly #clock: Clock;
 
+  /** Lets go of `call` when disposed: `AbortSignal.any` would keep each hook for as long as the connection lasts. */
   constructor(ms: number, call: AbortSignal, clock: Clock) {
     this.ms = ms;
     this.#clock = clock;
     this.#startedMs = clock.nowMs();
-    const spent = new AbortController();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.ended = promise;
+    const end = (reason: unknown) => {
+      this.#spent.abort(reason);
+      resolve();
+    };
+    if (call.aborted) end(call.reason);
+    call.addEventListener("abort", () => end(call.reason), { once: true, signal: this.#disposed.signal });
     clock.sleep(ms, this.#disposed.signal).then(
-      () => spent.abort(new Error(`the hook's ${Math.round(ms)} ms are over`)),
+      () => end(new Error(`the hook's ${Math.round(ms)} ms are over`)),
       () => undefined, // disposed: the hook was quicker
     );
-    const signal = AbortSignal.any([spent.signal, call]);
-    this.signal = signal;
-    this.ended = new Promise((resolve) => {
-      if (signal.aborted) resolve();
-      else signal.addEventListener("abort", () => resolve(), { once: true });
-    });
+  }
+
+  get signal(): AbortSignal {
+    return this.#spent.signal;
   }
 
   get usedMs(): number {
