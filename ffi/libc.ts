@@ -7,7 +7,8 @@ import { LIBC_PATH } from "./libc-path.ts";
 import { OwnedFd } from "./owned.ts";
 import { SysError } from "./sys-error.ts";
 
-const { symbols: c } = dlopen(LIBC_PATH, {
+/** What is bound; test/abi holds it against the headers. */
+export const LIBC_SYMBOLS = {
   open: { args: [T.ptr, T.i32, T.u32], returns: T.i32 },
   close: { args: [T.i32], returns: T.i32 },
   fcntl: { args: [T.i32, T.i32, T.i32], returns: T.i32 },
@@ -19,7 +20,9 @@ const { symbols: c } = dlopen(LIBC_PATH, {
   setsockopt: { args: [T.i32, T.i32, T.i32, T.ptr, T.u32], returns: T.i32 },
   memfd_create: { args: [T.ptr, T.u32], returns: T.i32 },
   abort: { args: [], returns: T.void },
-});
+} as const;
+
+const { symbols: c } = dlopen(LIBC_PATH, LIBC_SYMBOLS);
 
 const { EAGAIN, EINTR } = constants.errno;
 

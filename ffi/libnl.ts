@@ -10,30 +10,31 @@ import { openLibrary } from "./library.ts";
 import { ADDRESS, Owned } from "./owned.ts";
 import { SysError } from "./sys-error.ts";
 
-const { symbols: c } = openLibrary("libnl-3.so.200", (path) =>
-  dlopen(path, {
-    nl_geterror: { args: [T.i32], returns: T.cstring },
-    nl_socket_alloc: { args: [], returns: T.ptr },
-    nl_socket_free: { args: [T.ptr], returns: T.void },
-    nl_socket_get_fd: { args: [T.ptr], returns: T.i32 },
-    nl_socket_set_buffer_size: { args: [T.ptr, T.i32, T.i32], returns: T.i32 },
-    nl_socket_set_nonblocking: { args: [T.ptr], returns: T.i32 },
-    nl_socket_add_membership: { args: [T.ptr, T.i32], returns: T.i32 },
-    nl_connect: { args: [T.ptr, T.i32], returns: T.i32 },
-    nl_send_auto: { args: [T.ptr, T.ptr], returns: T.i32 },
-    nlmsg_set_default_size: { args: [T.u64_fast], returns: T.void },
-    nlmsg_alloc_simple: { args: [T.i32, T.i32], returns: T.ptr },
-    nlmsg_free: { args: [T.ptr], returns: T.void },
-    nlmsg_hdr: { args: [T.ptr], returns: T.ptr },
-    nlmsg_append: { args: [T.ptr, T.ptr, T.u64_fast, T.i32], returns: T.i32 },
-    nla_put: { args: [T.ptr, T.i32, T.i32, T.ptr], returns: T.i32 },
-    nla_nest_start: { args: [T.ptr, T.i32], returns: T.ptr },
-    nla_nest_end: { args: [T.ptr, T.ptr], returns: T.i32 },
-    nl_addr_build: { args: [T.i32, T.ptr, T.u64_fast], returns: T.ptr },
-    nl_addr_set_prefixlen: { args: [T.ptr, T.i32], returns: T.void },
-    nl_addr_put: { args: [T.ptr], returns: T.void },
-  }),
-);
+/** What is bound; test/abi holds it against the headers. */
+export const LIBNL_SYMBOLS = {
+  nl_geterror: { args: [T.i32], returns: T.cstring },
+  nl_socket_alloc: { args: [], returns: T.ptr },
+  nl_socket_free: { args: [T.ptr], returns: T.void },
+  nl_socket_get_fd: { args: [T.ptr], returns: T.i32 },
+  nl_socket_set_buffer_size: { args: [T.ptr, T.i32, T.i32], returns: T.i32 },
+  nl_socket_set_nonblocking: { args: [T.ptr], returns: T.i32 },
+  nl_socket_add_membership: { args: [T.ptr, T.i32], returns: T.i32 },
+  nl_connect: { args: [T.ptr, T.i32], returns: T.i32 },
+  nl_send_auto: { args: [T.ptr, T.ptr], returns: T.i32 },
+  nlmsg_set_default_size: { args: [T.u64_fast], returns: T.void },
+  nlmsg_alloc_simple: { args: [T.i32, T.i32], returns: T.ptr },
+  nlmsg_free: { args: [T.ptr], returns: T.void },
+  nlmsg_hdr: { args: [T.ptr], returns: T.ptr },
+  nlmsg_append: { args: [T.ptr, T.ptr, T.u64_fast, T.i32], returns: T.i32 },
+  nla_put: { args: [T.ptr, T.i32, T.i32, T.ptr], returns: T.i32 },
+  nla_nest_start: { args: [T.ptr, T.i32], returns: T.ptr },
+  nla_nest_end: { args: [T.ptr, T.ptr], returns: T.i32 },
+  nl_addr_build: { args: [T.i32, T.ptr, T.u64_fast], returns: T.ptr },
+  nl_addr_set_prefixlen: { args: [T.ptr, T.i32], returns: T.void },
+  nl_addr_put: { args: [T.ptr], returns: T.void },
+} as const;
+
+const { symbols: c } = openLibrary("libnl-3.so.200", (path) => dlopen(path, LIBNL_SYMBOLS));
 
 /** A route with hundreds of next hops fits; the library's default is one page. */
 const MESSAGE_BYTES = 32 * 1024;

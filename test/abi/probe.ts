@@ -8,6 +8,8 @@ import { run } from "../lab/netns.ts";
 const HEADERS = [
   "stddef.h",
   "stdio.h",
+  "stdlib.h",
+  "unistd.h",
   "sys/socket.h",
   "poll.h",
   "fcntl.h",
@@ -21,7 +23,17 @@ const HEADERS = [
   "linux/neighbour.h",
   "linux/fib_rules.h",
   "linux/veth.h",
+  "netlink/netlink.h",
+  "netlink/msg.h",
+  "netlink/attr.h",
+  "netlink/addr.h",
+  "netlink/route/link.h",
+  "netlink/route/addr.h",
+  "netlink/route/neighbour.h",
 ];
+
+/** Where Debian has the headers of libnl. */
+const LIBNL_HEADERS = "/usr/include/libnl3";
 
 /** The values of integer constant expressions, by expression. Throws with the compiler's words when one is unknown. */
 export function evaluate(expressions: readonly string[]): Record<string, number> {
@@ -30,7 +42,7 @@ export function evaluate(expressions: readonly string[]): Record<string, number>
     const source = join(directory, "probe.c");
     const program = join(directory, "probe");
     writeFileSync(source, probe(expressions));
-    run(["gcc", "-D_GNU_SOURCE", "-o", program, source]);
+    run(["gcc", "-D_GNU_SOURCE", `-I${LIBNL_HEADERS}`, "-o", program, source]);
     const lines = run([program]).trim().split("\n");
     return Object.fromEntries(expressions.map((expression, at) => [expression, Number(lines[at])]));
   } finally {
