@@ -68,11 +68,11 @@ async function runStage(): Promise<0 | 1> {
     askedMs ??= performance.now();
   });
   const code = await stage.exited;
-  if (stage.signalCode !== null) killGroup(stage.pid);
+  if (code !== 0) killGroup(stage.pid);
   return code === 0 ? 0 : 1;
 }
 
-/** What a killed stage left running: its agent and containers. */
+/** What a stage left running that could not wait for it: its agent, containers. */
 function killGroup(leader: number): void {
   try {
     process.kill(-leader, "SIGKILL");

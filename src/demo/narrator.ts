@@ -15,6 +15,7 @@ export class Narrator {
   readonly #isColoured: boolean;
   readonly #startMs = performance.now();
   #steps = 0;
+  #stopped: Error | undefined;
   #hasFailed = false;
 
   constructor(options: { readonly write: (text: string) => Promise<void>; readonly isColoured: boolean }) {
@@ -31,16 +32,24 @@ export class Narrator {
     return ((performance.now() - this.#startMs) / 1000).toFixed(1);
   }
 
+  /** No step begins any more, and what becomes of the one under way is not told. */
+  stop(reason: Error): void {
+    this.#stopped = reason;
+  }
+
   /** Does one step and answers what `task` does. A step holds when its task resolves; what it throws is told and thrown on. */
   async step<T>(title: string, task: (show: Show) => Promise<T>): Promise<T> {
     const shown: string[] = [];
+    this.#throwIfStopped();
     await this.#write(`${`${++this.#steps}`.padStart(2)}. ${title.padEnd(TITLE_WIDTH)} `);
     try {
+      this.#throwIfStopped();
       const answer = await task((lines) => shown.push(...(typeof lines === "string" ? lines.split("\n") : lines)));
       await this.say(this.#paint(GREEN, "ok"));
       await this.details(shown);
       return answer;
     } catch (error) {
+      this.#throwIfStopped();
       this.#hasFailed = true;
       await this.say(this.#paint(RED, "FAILED"));
       await this.details([...shown, ...describeError(error).split("\n")]);
@@ -54,6 +63,10 @@ export class Narrator {
 
   async say(line = ""): Promise<void> {
     await this.#write(`${line}\n`);
+  }
+
+  #throwIfStopped(): void {
+    if (this.#stopped !== undefined) throw this.#stopped;
   }
 
   #paint(code: number, text: string): string {

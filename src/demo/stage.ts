@@ -19,7 +19,10 @@ export async function runStage(createWorker: CreateWorker): Promise<0 | 1> {
     isColoured: process.stdout.isTTY && process.env["NO_COLOR"] === undefined,
   });
   let agent: AgentProcess | undefined;
-  const stopped = parentGone();
+  const stopped = parentGone().catch((error: unknown) => {
+    narrator.stop(asError(error));
+    throw error;
+  });
   stopped.catch(asError); // whoever races with it hears
   try {
     await using parts = new AsyncDisposableStack();
@@ -53,7 +56,7 @@ export async function runStage(createWorker: CreateWorker): Promise<0 | 1> {
   } catch (error) {
     await narrator.say();
     await narrator.say(narrator.hasFailed ? "A step did not hold." : `The demo ended early: ${describeError(error)}`);
-    if (agent !== undefined) await narrator.details(["The agent's last lines:", ...agent.tail()]);
+    if (narrator.hasFailed && agent !== undefined) await narrator.details(["The agent's last lines:", ...agent.tail()]);
     return 1;
   }
 }
