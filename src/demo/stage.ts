@@ -18,6 +18,7 @@ export async function runStage(createWorker: CreateWorker): Promise<0 | 1> {
     write: writeOut,
     isColoured: process.stdout.isTTY && process.env["NO_COLOR"] === undefined,
   });
+  process.stdout.on("error", () => undefined); // whoever wrote hears of it
   let agent: AgentProcess | undefined;
   const stopped = parentGone().catch((error: unknown) => {
     narrator.stop(asError(error));
