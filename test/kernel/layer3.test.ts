@@ -35,12 +35,12 @@ const ROUTES = [
   "default via fd00::2 metric 50",
 ];
 
-/** Two links that are up, with two addresses each. */
+/** Two links that are up, with two addresses each. Without link-local ones: their routes would come when DAD is done. */
 function withLinks(calls: KernelCalls): HeldTestNetns {
   const netns = new HeldTestNetns(calls);
   netns.ip("link", "add", "v0", "type", "veth", "peer", "name", "v1");
   for (const [at, link] of ["v0", "v1"].entries()) {
-    netns.ip("link", "set", link, "up");
+    netns.ip("link", "set", link, "addrgenmode", "none", "up");
     netns.ip("addr", "add", `10.${at}.0.1/24`, "dev", link);
     netns.ip("addr", "add", `fd0${at}::1/64`, "dev", link, "nodad");
   }
