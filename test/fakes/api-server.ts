@@ -1,6 +1,6 @@
 /**
- * A small API server with state, over real HTTPS: ResourceSlices, ResourceClaims, DeviceClasses, pods and nodes, with
- * resource versions, conflicts, selectors, watches with bookmarks, and the validation of slices.
+ * A small API server with state, over real HTTPS: ResourceSlices, ResourceClaims, DeviceClasses, RuntimeClasses, pods and
+ * nodes, with resource versions, conflicts, selectors, watches with bookmarks, and the validation of slices.
  */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -11,13 +11,14 @@ import { validateSlice } from "./slice-validation.ts";
 import type { KeyPair } from "./tls-kit.ts";
 
 const COLLECTION =
-  /^(\/api\/v1\/(?:nodes|namespaces\/[^/]+\/pods)|\/apis\/resource\.k8s\.io\/v1\/(?:resourceslices|deviceclasses|namespaces\/[^/]+\/resourceclaims))(?:\/([^/]+))?(?:\/(status))?$/;
+  /^(\/api\/v1\/(?:nodes|namespaces\/[^/]+\/pods)|\/apis\/resource\.k8s\.io\/v1\/(?:resourceslices|deviceclasses|namespaces\/[^/]+\/resourceclaims)|\/apis\/node\.k8s\.io\/v1\/runtimeclasses)(?:\/([^/]+))?(?:\/(status))?$/;
 const KINDS: Readonly<Record<string, readonly [apiVersion: string, kind: string]>> = {
   nodes: ["v1", "Node"],
   pods: ["v1", "Pod"],
   resourceslices: ["resource.k8s.io/v1", "ResourceSlice"],
   resourceclaims: ["resource.k8s.io/v1", "ResourceClaim"],
   deviceclasses: ["resource.k8s.io/v1", "DeviceClass"],
+  runtimeclasses: ["node.k8s.io/v1", "RuntimeClass"],
 };
 const FIELD_SELECTORS: Readonly<Record<string, readonly string[]>> = {
   resourceslices: ["metadata.name", "spec.nodeName", "spec.driver"],

@@ -17,6 +17,8 @@ export interface Stored {
   };
   spec?: Record<string, unknown>;
   status?: Record<string, unknown>;
+  /** Of a RuntimeClass, which has no spec. */
+  handler?: string;
 }
 
 export interface StoreEvent {
