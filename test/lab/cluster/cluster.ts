@@ -209,6 +209,11 @@ export class Cluster implements AsyncDisposable {
     return this.#state.network.podSubnet;
   }
 
+  /** Of the node, and of pods with its network. */
+  get nodeAddress(): string {
+    return this.#state.network.node;
+  }
+
   /** The addresses that the cluster has on `lo`. */
   get addresses(): readonly string[] {
     return [this.#state.network.apiServer, this.#state.network.node];

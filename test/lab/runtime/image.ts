@@ -7,6 +7,8 @@ export interface Image {
   readonly reference: string;
   readonly entrypoint: readonly string[];
   readonly files: readonly TarEntry[];
+  /** Default true. An image that is imported on the spot is made and unpacked sooner without. */
+  readonly compressed?: boolean;
 }
 
 interface Descriptor {
@@ -39,7 +41,10 @@ export function imageArchive(images: readonly Image[]): Uint8Array {
       }),
       "config.v1+json",
     );
-    const layers = [put(Bun.gzipSync(Buffer.from(layer)), "layer.v1.tar+gzip")];
+    const layers =
+      image.compressed === false
+        ? [put(layer, "layer.v1.tar")]
+        : [put(Bun.gzipSync(Buffer.from(layer)), "layer.v1.tar+gzip")];
     const manifest = { schemaVersion: 2, mediaType: `${MEDIA}manifest.v1+json`, config, layers };
     return put(json(manifest), "manifest.v1+json", { "io.containerd.image.name": image.reference });
   });
