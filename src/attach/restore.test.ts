@@ -78,3 +78,10 @@ test("restoreSteps() writes only the sysctls that differ", () => {
   const now = snapshot({ sysctls: [sysctl("rp_filter", "0"), sysctl("forwarding", "0")] });
   expect(restoreSteps(before, now, 0)[0]).toEqual({ op: "setSysctl", sysctl: sysctl("rp_filter", "2") });
 });
+
+test("restoreSteps() lowers IPv6's MTU after the link is up, which would raise it again", () => {
+  const mtu = { family: "ipv6", table: "conf", key: "mtu", value: "1280" } as const;
+  const hops = { family: "ipv6", table: "conf", key: "hop_limit", value: "9" } as const;
+  const steps = restoreSteps(snapshot({ sysctls: [mtu, hops] }), snapshot(), 0);
+  expect(steps).toEqual([{ op: "setSysctl", sysctl: hops }, { op: "up" }, { op: "setSysctl", sysctl: mtu }]);
+});

@@ -26,11 +26,13 @@ const IFAPROT_KERNEL_LL = 3;
 export function restoreSteps(before: LinkSnapshot, now: LinkSnapshot, nowMs: number): readonly LinkStep[] {
   const awaySeconds = Math.max(0, Math.round((nowMs - before.takenAtMs) / 1000));
   const up = (before.link.flags & IFF_UP) !== 0;
+  const sysctls = sysctlSteps(before.sysctls, now.sysctls);
   return [
     ...identitySteps(before, now),
-    ...sysctlSteps(before.sysctls, now.sysctls),
+    ...sysctls.filter((step) => !isLostWhenUp(step)),
     ...before.addresses.filter(isRestorable).flatMap((address) => addressStep(address, awaySeconds)),
     { op: up ? "up" : "down" } as const,
+    ...sysctls.filter(isLostWhenUp),
     ...(up ? inDependencyOrder(before.routes).map((route): LinkStep => ({ op: "addRoute", route })) : []),
     ...before.neighbors.map((neighbor): LinkStep => ({ op: "addNeighbor", neighbor })),
   ];
@@ -68,6 +70,11 @@ function sysctlSteps(before: readonly LinkSysctl[], now: readonly LinkSysctl[]):
   return before
     .filter((sysctl) => current.get(path(sysctl)) !== sysctl.value)
     .map((sysctl) => ({ op: "setSysctl", sysctl }));
+}
+
+/** The kernel sets IPv6's MTU to the link's when the link comes up. */
+function isLostWhenUp(step: LinkStep): boolean {
+  return step.op === "setSysctl" && step.sysctl.family === "ipv6" && step.sysctl.key === "mtu";
 }
 
 /** Not what routers or the kernel itself assign: those come back by themselves. */

@@ -259,6 +259,7 @@ function giveMuchState(links: HostLinks, ifname: string, second: string): void {
   ip("-6", "route", "add", "fd53::/64", "via", "fd66::1", "dev", ifname, "metric", "300");
   ip("neigh", "add", "10.66.0.77", "lladdr", "02:00:00:00:00:77", "nud", "permanent", "dev", ifname);
   writeSysctl("ipv4", ifname, "rp_filter", "2");
+  writeSysctl("ipv6", ifname, "mtu", "1290");
 }
 
 /** Link-local addresses leave the tentative state by themselves. */
