@@ -36,6 +36,12 @@ const SUITES: Readonly<Record<string, Suite>> = {
     builds: ["amd64", "faults"],
     needsRoot: true,
   },
+  vm: {
+    files: ["test/vm/*.test.ts"],
+    // Emulated processors, and others who use the real ones.
+    testTimeoutMs: 600_000,
+    builds: ["amd64", "faults"],
+  },
 };
 
 const strict = process.env["CI"] === "true";

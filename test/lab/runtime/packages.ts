@@ -56,7 +56,8 @@ function readIndex(suite: Suite): Index {
 async function fetchPackages(suite: Suite, names: readonly string[]): Promise<void> {
   const work = join(DEBIAN, `fetch-${suite}-${process.pid}`);
   try {
-    const options = await prepareApt(suite, work);
+    mkdirSync(join(DEBIAN, suite), { recursive: true });
+    const options = await aptWorkspace([suite], work);
     await command(["apt-get", ...options, "update"], { limitMs: APT_LIMIT_MS });
     await command(["apt-get", ...options, "download", ...names], { cwd: work, limitMs: APT_LIMIT_MS });
     const found: Index = {};
@@ -78,11 +79,11 @@ async function fetchPackages(suite: Suite, names: readonly string[]): Promise<vo
 }
 
 /** An apt of our own under `work`, which shares nothing with the machine's but keys and mirror. Returns its options. */
-async function prepareApt(suite: Suite, work: string): Promise<string[]> {
-  mkdirSync(join(DEBIAN, suite), { recursive: true });
+export async function aptWorkspace(suites: readonly string[], work: string): Promise<string[]> {
   for (const folder of ["lists/partial", "cache/archives/partial"]) mkdirSync(join(work, folder), { recursive: true });
   writeFileSync(join(work, "status"), "");
-  writeFileSync(join(work, "sources.list"), `deb ${await debianMirror()} ${suite} main\n`);
+  const mirror = await debianMirror();
+  writeFileSync(join(work, "sources.list"), suites.map((suite) => `deb ${mirror} ${suite} main\n`).join(""));
   const settings = {
     "Dir::State::Lists": join(work, "lists"),
     "Dir::State::status": join(work, "status"),
@@ -98,7 +99,7 @@ async function prepareApt(suite: Suite, work: string): Promise<string[]> {
 }
 
 /** The mirror of this machine's first entry for a plain release (`bookworm`, not `bookworm-updates` or security). */
-async function debianMirror(): Promise<string> {
+export async function debianMirror(): Promise<string> {
   const override = process.env["DEBIAN_MIRROR"];
   if (override !== undefined && override !== "") return override;
   const targets = await command([
