@@ -1,9 +1,7 @@
 /** The composition root: builds every part and runs them until told to stop. What is built last is closed first. */
 
-import { clusterMode } from "./agent/cluster.ts";
 import type { Mode, ModeParts } from "./agent/mode.ts";
 import { readiness } from "./agent/readiness.ts";
-import { standaloneMode } from "./agent/standalone.ts";
 import { Ferry } from "./attach/ferry.ts";
 import { HeldNamespaces } from "./attach/held-namespaces.ts";
 import { NetnsFiles } from "./attach/netns-files.ts";
@@ -115,7 +113,7 @@ export async function runAgent(
         ? undefined
         : `netferry is not registered with the container runtime (NRI socket ${config.nriSocket}): a sandbox that starts now would not get its devices`,
   };
-  const mode: Mode = await (config.standalone ? standaloneMode(modeParts) : clusterMode(modeParts));
+  const mode = await startMode(modeParts);
   const gate = new SandboxGate({
     ferry,
     reconciler,
@@ -184,6 +182,12 @@ export async function runAgent(
     ...mode.tasks,
   });
   log.info("agent stops");
+}
+
+/** Each mode is loaded only where it runs: the other one would cost milliseconds and megabytes. */
+async function startMode(parts: ModeParts): Promise<Mode> {
+  if (!parts.config.standalone) return (await import("./agent/cluster.ts")).clusterMode(parts);
+  return (await import("./agent/standalone.ts")).standaloneMode(parts);
 }
 
 /** Rejects when a Worker dies; resolves when `signal` aborts. */

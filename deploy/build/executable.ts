@@ -34,6 +34,8 @@ export async function buildExecutable(project: string, options: ExecutableOption
     format: "esm",
     minify: true,
     bytecode: true,
+    // What is imported on demand is a file of its own within the executable, and costs nothing before.
+    splitting: true,
     define: {
       NETFERRY_VERSION: JSON.stringify(options.version),
       NETFERRY_COMMIT: JSON.stringify(options.commit),

@@ -1,7 +1,6 @@
 import { parseCommandLine } from "../config/flags.ts";
 import type { StartKernelOptions } from "../kernel/client.ts";
 import { versionText } from "../lib/version.ts";
-import { devices } from "./devices.ts";
 import { type ExitCode, reportError } from "./errors.ts";
 
 /** Runs one command. Whatever it throws is said in one line. */
@@ -18,10 +17,12 @@ export async function main(
       case "version":
         console.log(versionText());
         return 0;
-      case "devices":
+      case "devices": {
         for (const warning of line.warnings) console.error(`netferry: ${warning}`);
+        const { devices } = await import("./devices.ts");
         process.stdout.write(await devices(line.config, line.output, createWorker));
         return 0;
+      }
       case "run": {
         const { run } = await import("./run.ts");
         await run(line.config, line.warnings, createWorker);

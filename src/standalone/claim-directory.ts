@@ -5,7 +5,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../lib/clock.ts";
 import { describeError } from "../lib/errors.ts";
-import { type ClaimFiles, type FileProblem, readClaimFile } from "./claim-file.ts";
+import type { ClaimFiles, FileProblem } from "./claim-file.ts";
 import type { DeviceClass, ResourceClaim } from "./objects.ts";
 
 /** Larger is no file of claims. */
@@ -27,6 +27,7 @@ async function readOne(directory: string, name: string): Promise<ClaimFiles> {
     const path = join(directory, name);
     const { size } = await stat(path);
     if (size > MAX_FILE_BYTES) throw new Error(`is larger than ${MAX_FILE_BYTES} bytes`);
+    const { readClaimFile } = await import("./claim-file.ts");
     return readClaimFile(name, await readFile(path, "utf8"));
   } catch (error) {
     return { claims: [], classes: [], problems: [{ file: name, line: 0, reason: describeError(error) }] };
