@@ -1,8 +1,9 @@
 /** The standalone mode: claims from files, bound by our own allocator, named by pods in an annotation. */
 
-import { prepareClaim } from "../attach/prepare.ts";
+import { type ConsumerPod, prepareClaim } from "../attach/prepare.ts";
 import type { Condition } from "../http/app.ts";
 import { ClaimError } from "../lib/errors.ts";
+import { KeyedMutex } from "../lib/keyed-mutex.ts";
 import type { Sandbox } from "../nri/handlers.ts";
 import { claimNames } from "../standalone/annotation.ts";
 import type { Binding } from "../standalone/binding.ts";
@@ -45,8 +46,10 @@ class StandaloneClaims {
   readonly #parts: ModeParts;
   readonly #book: ClaimBook;
   #files: ClaimFiles | undefined;
-  /** Pods that have a sandbox; `undefined` until the runtime has told. */
-  #pods: Set<string> | undefined;
+  /** Two pods that name one claim must not both see it free. */
+  readonly #perClaim = new KeyedMutex();
+  /** Pods by the ids of their sandboxes; `undefined` until the runtime has told. */
+  #sandboxes: Map<string, string> | undefined;
   /** Resolves once both the files and the host have been read: before, nothing is known to be missing. */
   readonly #bound = Promise.withResolvers<void>();
 
@@ -85,15 +88,15 @@ class StandaloneClaims {
 
   /** After each connect: pods that ended meanwhile are not among these. */
   sandboxesKnown(sandboxes: readonly Sandbox[]): void {
-    this.#pods = new Set(sandboxes.map((sandbox) => sandbox.podUid));
+    this.#sandboxes = new Map(sandboxes.map((sandbox) => [sandbox.id, sandbox.podUid]));
   }
 
   /** Puts what the sandbox's pod claims into the store. Rejects with a ClaimError when a claim cannot be met. */
   async prepareSandbox(sandbox: Sandbox): Promise<void> {
     const names = claimNames(sandbox.annotations);
     if (names.length === 0) return;
-    this.#pods?.add(sandbox.podUid);
-    const { config, store, inventory } = this.#parts;
+    this.#sandboxes?.set(sandbox.id, sandbox.podUid);
+    const { config } = this.#parts;
     if (!config.runtimeHandlers.includes(sandbox.runtimeHandler))
       throw new ClaimError(
         `pod ${sandbox.podNamespace}/${sandbox.podName} runs with the handler ${sandbox.runtimeHandler}, which is not in --runtime-handlers: such runtimes look at the network before a device can be there`,
@@ -106,34 +109,45 @@ class StandaloneClaims {
       hostNetwork: sandbox.netnsPath === undefined,
     };
     for (const name of names) {
-      const facts = this.#book.factsFor(name, pod);
-      const holder = store.ofClaim(facts.uid).find((r) => r.podUid !== pod.uid && r.attachment !== undefined);
-      if (holder !== undefined)
-        throw new ClaimError(
-          `claim ${facts.namespace}/${name} is in use by pod ${holder.podNamespace}/${holder.podName}: a network device is in one pod at a time`,
-        );
-      await prepareClaim(
-        { ...this.#parts, findDevice: (device, signal) => findDevice(inventory, device, signal) },
-        { ...allocatedClaim(facts), alias: name },
-        pod,
-        AbortSignal.timeout(PREPARE_LIMIT_MS),
-      );
+      const { uid } = this.#book.factsFor(name, pod);
+      await this.#perClaim.run(uid, () => this.#prepare(name, pod));
     }
+  }
+
+  async #prepare(name: string, pod: ConsumerPod): Promise<void> {
+    const { store, inventory } = this.#parts;
+    const facts = this.#book.factsFor(name, pod);
+    const holder = store
+      .ofClaim(facts.uid)
+      .find((r) => r.podUid !== pod.uid && (r.attachment !== undefined || this.#isAlive(r.podUid)));
+    if (holder !== undefined)
+      throw new ClaimError(
+        `claim ${facts.namespace}/${name} is in use by pod ${holder.podNamespace}/${holder.podName}: a network device is in one pod at a time`,
+      );
+    await prepareClaim(
+      { ...this.#parts, findDevice: (device, signal) => findDevice(inventory, device, signal) },
+      { ...allocatedClaim(facts, this.#parts.config), alias: name },
+      pod,
+      AbortSignal.timeout(PREPARE_LIMIT_MS),
+    );
   }
 
   /** The pod's devices are at home: its claims are free for the next pod. */
   async sandboxGone(sandbox: Sandbox): Promise<void> {
-    this.#pods?.delete(sandbox.podUid);
+    this.#sandboxes?.delete(sandbox.id);
     if (this.#parts.store.ofPod(sandbox.podUid).length > 0) await this.update();
   }
 
   /** No kubelet says Unprepare here: a claim is free once its pod is gone and its devices are home. */
   #forgetDeadPods(): void {
     const { store } = this.#parts;
-    const pods = this.#pods;
-    if (pods === undefined) return;
+    if (this.#sandboxes === undefined) return;
     for (const { claimUid, podUid, attachment } of store.records)
-      if (attachment === undefined && !pods.has(podUid)) store.removeClaim(claimUid);
+      if (attachment === undefined && !this.#isAlive(podUid)) store.removeClaim(claimUid);
+  }
+
+  #isAlive(podUid: string): boolean {
+    return [...(this.#sandboxes?.values() ?? [])].includes(podUid);
   }
 
   /** A bad file is the problem of its pods: the node serves all the others and is ready. */

@@ -16,11 +16,11 @@ export interface GateParts {
   /** After each connect: all sandboxes that there are. */
   readonly sandboxesKnown?: (sandboxes: readonly Sandbox[]) => void;
   /**
-   * Makes sure that the store has what this pod claims, where no kubelet calls Prepare (standalone). Rejects with a
-   * ClaimError when a claim cannot be met.
+   * Makes sure that the store has what this pod claims, where no kubelet calls Prepare (standalone). Idempotent.
+   * Rejects with a ClaimError when a claim cannot be met.
    */
   readonly prepareSandbox?: (sandbox: Sandbox) => Promise<void>;
-  /** The sandbox is gone: release what `prepareSandbox` bound. */
+  /** The sandbox is gone: release what `prepareSandbox` bound, as far as it is at home. */
   readonly sandboxGone?: (sandbox: Sandbox) => Promise<void>;
   readonly onRefusal: (reason: Refusal) => void;
 }
@@ -69,11 +69,11 @@ export class SandboxGate implements SandboxHandlers {
     this.#unprepared.delete(sandbox.id);
     try {
       await this.#parts.ferry.detachSandbox(sandbox.id);
-      await this.#parts.sandboxGone?.(sandbox);
     } catch {
       // Logged device by device where it failed; the reconciler tries until it holds.
       this.#parts.reconciler.request("detach-failed");
     }
+    await this.#parts.sandboxGone?.(sandbox);
     this.#parts.reconciler.watchNamespaces();
   }
 
@@ -82,10 +82,10 @@ export class SandboxGate implements SandboxHandlers {
   }
 
   async containerCreating(sandbox: Sandbox, container: SandboxContainer, budget: AbortSignal): Promise<void> {
+    // Again, since the sandbox's hook may have been answered before this was done, or could be.
+    await this.#prepare(sandbox);
     const unprepared = this.#unprepared.get(sandbox.id);
-    if (unprepared !== undefined) await this.#prepare(sandbox);
-    const stillUnprepared = this.#unprepared.get(sandbox.id);
-    if (stillUnprepared !== undefined) this.#refuse("unprepared", describeError(stillUnprepared));
+    if (unprepared !== undefined) this.#refuse("unprepared", describeError(unprepared));
     await this.#attached(sandbox, budget);
     for (const record of this.#parts.store.ofPod(sandbox.podUid)) this.#checkReceipt(record, sandbox, container);
     this.#checkStrangers(sandbox, container);
