@@ -5,121 +5,61 @@ import type { NetworkConfig } from "../config/network-config.ts";
 import type { LinkSnapshot } from "../kernel/calls.ts";
 import type { LinkStep } from "../kernel/steps.ts";
 import { ClaimError } from "../lib/errors.ts";
-import type { Address } from "../netlink/address.ts";
-import { NUD_PERMANENT } from "../netlink/neighbor.ts";
-import {
-  type Route,
-  RT_SCOPE_LINK,
-  RT_SCOPE_UNIVERSE,
-  RT_TABLE_MAIN,
-  RTN_UNICAST,
-  RTPROT_STATIC,
-} from "../netlink/route.ts";
-import { FR_ACT_TO_TBL, type Rule } from "../netlink/rule.ts";
+import type { Rule } from "../netlink/rule.ts";
+import { asAddress, asNeighbor, asRoute, asRules } from "./configured.ts";
+import { type Inherited, inheritedRules, inheritedState, ownTables } from "./inherited.ts";
+import { requireIpv6, sizeSteps, sysctlSteps } from "./link-settings.ts";
 import { inDependencyOrder } from "./restore.ts";
 
-const IFA_F_PERMANENT = 0x80;
-const IFA_F_NOPREFIXROUTE = 0x200;
+const NOTHING: Inherited = { addresses: [], routes: [], neighbors: [], leftOut: [] };
+
+/** Whether the link keeps its own permanent global addresses, with its routes, rules and neighbours, as in DRANET. */
+export function keepsOwn({ interface: link = {} }: NetworkConfig): boolean {
+  return link.addresses === undefined || link.addresses.length === 0;
+}
+
+/** Whether `planAttach` looks at the host's rules: only where the link's routes stand in tables of their own. */
+export function needsHostRules(config: NetworkConfig, host: LinkSnapshot): boolean {
+  return keepsOwn(config) && ownTables(host).size > 0;
+}
 
 /**
- * Steps in the order the kernel wants: hardware, name, addresses, up, then what needs the link up. Without configured
- * addresses the link keeps its own permanent global ones, with its routes and neighbours, as DRANET does.
+ * Steps in the order the kernel wants: hardware, name, sysctls, addresses, up, then what needs the link up. What is
+ * configured takes the place of what the link brings along. Throws a ClaimError for what this host cannot do.
  */
-export function planAttach(config: NetworkConfig, host: LinkSnapshot): AttachPlan {
-  const { name, mtu, hardwareAddr, addresses } = config.interface ?? {};
-  const ifname = name ?? host.link.ifname;
-  const keepsOwn = addresses === undefined || addresses.length === 0;
+export function planAttach(config: NetworkConfig, host: LinkSnapshot, hostRules: readonly Rule[] = []): AttachPlan {
+  const link = config.interface ?? {};
+  const ifname = link.name ?? host.link.ifname;
+  const hasFamily = ({ family }: { readonly family: "ipv4" | "ipv6" }) =>
+    family === "ipv4" || link.disableIPv6 !== true;
+  const own = keepsOwn(config) ? inheritedState(host) : NOTHING;
+  const addresses = [...own.addresses.filter(hasFamily), ...(link.addresses ?? []).map(asAddress)];
+  if (addresses.some(({ family }) => family === "ipv6")) requireIpv6("an IPv6 address", link, host);
+  const configured = (config.routes ?? []).map(asRoute);
+  const isReplaced = ({ destination, table }: { readonly destination: string; readonly table: number }) =>
+    configured.some((route) => route.destination === destination && route.table === table);
+  const routes = [...own.routes.filter((route) => hasFamily(route) && !isReplaced(route)), ...configured];
+  const rules = [
+    ...(keepsOwn(config) ? inheritedRules(hostRules, ownTables(host), host, ifname) : []).filter(hasFamily),
+    ...(config.rules ?? []).flatMap(asRules),
+  ];
+  const neighbors = [...own.neighbors.filter(hasFamily), ...(config.neighbors ?? []).map(asNeighbor)];
   return {
     ifname,
     steps: [
-      ...(hardwareAddr === undefined ? [] : [{ op: "setAddress", address: hardwareAddr } as const]),
-      ...(mtu === undefined ? [] : [{ op: "setMtu", mtu } as const]),
+      ...(link.hardwareAddr === undefined ? [] : [{ op: "setAddress", address: link.hardwareAddr } as const]),
+      ...(link.mtu === undefined ? [] : [{ op: "setMtu", mtu: link.mtu } as const]),
+      ...sizeSteps(link, host),
       { op: "rename", ifname },
-      ...(keepsOwn ? host.addresses.filter(isPermanentGlobal).map(asConfigured) : addresses.map(parseAddress)).map(
-        (address): LinkStep => ({ op: "addAddress", address }),
-      ),
+      ...sysctlSteps(link, host),
+      ...addresses.map((address): LinkStep => ({ op: "addAddress", address })),
       { op: "up" },
-      ...inDependencyOrder([
-        ...(keepsOwn ? host.routes.flatMap((route) => ownPart(route, host.link.ifindex)) : []),
-        ...(config.routes ?? []).map(asRoute),
-      ]).map((route): LinkStep => ({ op: "addRoute", route })),
-      ...(config.rules ?? []).flatMap(asRules).map((rule): LinkStep => ({ op: "addRule", rule })),
-      ...(keepsOwn ? host.neighbors : []).map((neighbor): LinkStep => ({ op: "addNeighbor", neighbor })),
-      ...(config.neighbors ?? []).map(
-        ({ destination, hardwareAddr: address }): LinkStep => ({
-          op: "addNeighbor",
-          neighbor: { ifindex: 0, family: familyOf(destination), destination, address, state: NUD_PERMANENT, flags: 0 },
-        }),
-      ),
+      ...inDependencyOrder(routes).map((route): LinkStep => ({ op: "addRoute", route })),
+      ...rules.map((rule): LinkStep => ({ op: "addRule", rule })),
+      ...neighbors.map((neighbor): LinkStep => ({ op: "addNeighbor", neighbor })),
     ],
+    ...(own.leftOut.length === 0 ? {} : { leftOut: own.leftOut }),
   };
-}
-
-function isPermanentGlobal(address: Address): boolean {
-  return address.scope === RT_SCOPE_UNIVERSE && (address.flags & IFA_F_PERMANENT) !== 0;
-}
-
-/** A label carries the old interface name. */
-function asConfigured({ label: _, ...address }: Address): Address {
-  return { ...address, flags: address.flags & IFA_F_NOPREFIXROUTE };
-}
-
-function parseAddress(cidr: string): Address {
-  const [local = "", length = ""] = cidr.split("/");
-  return {
-    ifindex: 0,
-    family: familyOf(local),
-    local,
-    prefixLength: Number(length),
-    scope: RT_SCOPE_UNIVERSE,
-    flags: 0,
-  };
-}
-
-function familyOf(address: string): "ipv4" | "ipv6" {
-  return address.includes(":") ? "ipv6" : "ipv4";
-}
-
-/** Of a multipath route only the hops over this link can follow it. */
-function ownPart(route: Route, ifindex: number): readonly Route[] {
-  if (route.nextHops === undefined) return [route];
-  const { nextHops, ...rest } = route;
-  const own = nextHops.filter((hop) => hop.ifindex === ifindex);
-  return own.length === 0 ? [] : [{ ...rest, nextHops: own }];
-}
-
-function asRoute(route: NonNullable<NetworkConfig["routes"]>[number]): Route {
-  return {
-    family: familyOf(route.destination),
-    destination: route.destination,
-    table: route.table === undefined || route.table === 0 ? RT_TABLE_MAIN : route.table,
-    protocol: RTPROT_STATIC,
-    scope: route.scope === RT_SCOPE_LINK ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
-    type: RTN_UNICAST,
-    tos: 0,
-    flags: 0,
-    attributes: [],
-    ...(route.gateway === undefined ? {} : { gateway: route.gateway }),
-    ...(route.source === undefined ? {} : { preferredSource: route.source }),
-  };
-}
-
-/** A rule without source and destination is of both families. */
-function asRules(rule: NonNullable<NetworkConfig["rules"]>[number]): readonly Rule[] {
-  const { source, destination, priority, table } = rule;
-  const prefix = source ?? destination;
-  const families = prefix === undefined ? (["ipv4", "ipv6"] as const) : [familyOf(prefix)];
-  return families.map((family) => ({
-    family,
-    priority: priority ?? 0,
-    table: table === undefined || table === 0 ? RT_TABLE_MAIN : table,
-    action: FR_ACT_TO_TBL,
-    tos: 0,
-    flags: 0,
-    attributes: [],
-    ...(source === undefined ? {} : { source }),
-    ...(destination === undefined ? {} : { destination }),
-  }));
 }
 
 /** Refuses plans of one pod that want the same name twice. */

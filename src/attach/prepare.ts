@@ -1,14 +1,15 @@
 /** A claim's way into the store: everything that is slow or can be refused happens here, long before the hook. */
 
-import { baseRequest, type ClaimDevice } from "../claims/record.ts";
+import { type AttachPlan, baseRequest, type ClaimDevice } from "../claims/record.ts";
 import type { ClaimStore } from "../claims/store.ts";
 import type { NetworkConfig } from "../config/network-config.ts";
 import type { Device } from "../inventory/device.ts";
-import type { Kernel } from "../kernel/calls.ts";
+import type { Kernel, LinkSnapshot } from "../kernel/calls.ts";
 import { ClaimError } from "../lib/errors.ts";
 import { faultPoint } from "../lib/fault.ts";
+import type { Rule } from "../netlink/rule.ts";
 import type { Ferry } from "./ferry.ts";
-import { checkNames, planAttach } from "./plan.ts";
+import { checkNames, needsHostRules, planAttach } from "./plan.ts";
 import { findPublished } from "./recognise.ts";
 
 /** One device of an allocation, as `status.allocation.devices.results[]` has it. */
@@ -132,6 +133,7 @@ async function planDevice(
       `device ${allocated.device} of request ${baseRequest(allocated.request)} is not on this node any more: see \`netferry devices\` for what is there`,
     );
   const host = await parts.kernel.snapshotLink({ netns: "host", ifindex: link.ifindex }, signal);
+  const rules = needsHostRules(allocated.config, host) ? await parts.kernel.listRules({ netns: "host" }, signal) : [];
   return {
     ...key,
     claimNamespace: claim.namespace,
@@ -143,7 +145,23 @@ async function planDevice(
     ...(pod.namedBy === undefined ? {} : { namedBy: pod.namedBy }),
     ...(claim.alias === undefined ? {} : { alias: claim.alias }),
     published: device,
-    plan: planAttach(allocated.config, host),
+    plan: planOrRefuse(claim, allocated, host, rules),
     state: "prepared",
   };
+}
+
+function planOrRefuse(
+  claim: AllocatedClaim,
+  { device, config }: AllocatedDevice,
+  host: LinkSnapshot,
+  rules: readonly Rule[],
+): AttachPlan {
+  try {
+    return planAttach(config, host, rules);
+  } catch (cause) {
+    throw new ClaimError(
+      `claim ${claim.namespace}/${claim.name} asks for what device ${device} cannot be given on this node`,
+      { cause },
+    );
+  }
 }

@@ -18,6 +18,8 @@ export interface AttachPlan {
   /** The link's name in the pod. */
   readonly ifname: string;
   readonly steps: readonly LinkStep[];
+  /** One sentence for each part of the link's own state that cannot follow it into the pod. */
+  readonly leftOut?: readonly string[];
 }
 
 /** Where the device is, or was about to be: written before the first change to the kernel. */

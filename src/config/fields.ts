@@ -15,12 +15,15 @@ export function optionalText<S extends z.ZodType>(schema: S) {
 
 /** Text that `read` turns into its canonical form, or refuses: then `expected` says what it should be. */
 function text(read: (text: string) => string | undefined, expected: string) {
-  return z.string().transform((given, context) => {
-    const canonical = read(given);
-    if (canonical !== undefined) return canonical;
-    context.issues.push({ code: "custom", input: given, message: `${JSON.stringify(given)} is not ${expected}` });
-    return z.NEVER;
-  });
+  return z
+    .string()
+    .meta({ expects: expected })
+    .transform((given, context) => {
+      const canonical = read(given);
+      if (canonical !== undefined) return canonical;
+      context.issues.push({ code: "custom", input: given, message: `${JSON.stringify(given)} is not ${expected}` });
+      return z.NEVER;
+    });
 }
 
 export const ipText = text((given) => parseIp(given)?.text, "an IP address");
@@ -40,10 +43,27 @@ export const hardwareAddressText = text(
 
 /** A whole number within the limits, both included. */
 export function wholeNumber(least: number, most: number) {
-  return z.number().refine((value) => Number.isInteger(value) && value >= least && value <= most, {
-    error: ({ input }) => `${input} is not a whole number between ${least} and ${most}`,
-  });
+  return z
+    .number()
+    .refine((value) => Number.isInteger(value) && value >= least && value <= most, {
+      error: ({ input }) => `${input} is not a whole number between ${least} and ${most}`,
+    })
+    .meta({ type: "integer", minimum: least, maximum: most });
 }
+
+/** One of a few numbers. */
+export function wholeNumberOf(...numbers: readonly number[]) {
+  return z
+    .number()
+    .refine((value) => numbers.includes(value), {
+      error: ({ input }) => `${input} is not one of ${numbers.join(", ")}`,
+    })
+    .meta({ type: "integer", enum: [...numbers] });
+}
+
+export const positiveInt32 = wholeNumber(1, 0x7fff_ffff);
+
+export const flag = z.boolean();
 
 /** A routing table; the kernel's numbers have 32 bits, 0 means main. */
 export const routingTable = wholeNumber(0, 0xffff_ffff);

@@ -4,6 +4,7 @@
  */
 
 import { hostname } from "node:os";
+import { parseClaimMaySet } from "./authority.ts";
 import { DEFAULT_FILTER } from "./default-filter.ts";
 import {
   booleanFlag,
@@ -84,6 +85,11 @@ export const FLAGS = {
     parsePath,
   ),
   moveIbInterfaces: booleanFlag("move-ib-interfaces", true, "offer IPoIB links as network devices"),
+  strictClaims: booleanFlag(
+    "strict-claims",
+    false,
+    "leave interface.hardwareAddr and interface.disableEbpfPrograms to DeviceClasses: a claim that sets them is refused",
+  ),
   verbosity: flag(
     "v",
     "LEVEL",
@@ -123,6 +129,13 @@ export const FLAGS = {
     "dranet_driver_",
     "begin of the names of all metrics",
     parseMetricsPrefix,
+  ),
+  claimMaySet: flag(
+    "claim-may-set",
+    "LIST",
+    "",
+    "fields that claims may set although they are a DeviceClass's: paths as ethtool.rings, between commas",
+    parseClaimMaySet,
   ),
   standalone: booleanFlag("standalone", false, "work without an API server and a kubelet, on claims from --claims"),
   claimsDir: flag(

@@ -37,6 +37,7 @@ describe("parseCommandLine() without a command", () => {
       inventoryPollBurst: 5,
       kubeletRootDir: "/var/lib/kubelet",
       moveIbInterfaces: true,
+      strictClaims: false,
       verbosity: 0,
       driverName: "dra.net",
       nriSocket: "/var/run/nri/nri.sock",
@@ -46,6 +47,7 @@ describe("parseCommandLine() without a command", () => {
       procRoot: "/proc",
       runtimeHandlers: ["", "runc", "crun", "youki"],
       metricsPrefix: "dranet_driver_",
+      claimMaySet: [],
       standalone: false,
       claimsDir: "",
     });

@@ -1,42 +1,67 @@
 /** `interface` of the configuration: the link's own properties in the pod. */
 
 import { z } from "zod";
-import { cidrText, hardwareAddressText, optional, optionalText, wholeNumber } from "./fields.ts";
+import {
+  cidrText,
+  flag,
+  hardwareAddressText,
+  optional,
+  optionalText,
+  positiveInt32,
+  wholeNumber,
+  wholeNumberOf,
+} from "./fields.ts";
+import { INTERFACE_RULES } from "./interface-rules.ts";
+import { linkName } from "./link-name.ts";
+import { refineAll } from "./refine-all.ts";
 
 export interface InterfaceConfig {
   /** Name in the pod; absent: the name it has on the host. */
   readonly name?: string;
   /** CIDRs; absent: those that the link has on the host. */
   readonly addresses?: readonly string[];
+  /** Means `addressing: "DHCP"`. */
+  readonly dhcp?: boolean;
   readonly mtu?: number;
   /** `02:00:5e:10:00:01`, lower case. */
   readonly hardwareAddr?: string;
+  /** Bytes. */
+  readonly gsoMaxSize?: number;
+  readonly groMaxSize?: number;
+  readonly gsoIPv4MaxSize?: number;
+  readonly groIPv4MaxSize?: number;
+  readonly disableEbpfPrograms?: boolean;
+  readonly forwarding?: boolean;
+  readonly arpIgnore?: number;
+  readonly arpAnnounce?: number;
+  readonly vrf?: VrfConfig;
+  readonly type?: InterfaceType;
+  readonly addressing?: Addressing;
+  readonly acceptRA?: number;
+  readonly dadTransmits?: number;
+  /** Seconds. */
+  readonly routerSolicitationDelay?: number;
+  /** Seconds. */
+  readonly routerSolicitationInterval?: number;
+  readonly disableIPv6?: boolean;
+  readonly addrGenMode?: number;
 }
 
-const MAX_NAME_BYTES = 15; // IFNAMSIZ counts the final zero byte
-/** `all` and `default` are entries of /proc/sys/net/ipv4/conf, `lo` is in the pod already. */
-const TAKEN_NAMES = ["all", "default", "lo"];
+export interface VrfConfig {
+  readonly name: string;
+  readonly table?: number;
+}
+
+const TYPES = ["Passthrough", "IPVLAN", "MACVLAN", "VLAN"] as const;
+export type InterfaceType = (typeof TYPES)[number];
+const ADDRESSINGS = ["Static", "DHCP", "SLAAC", "Unnumbered"] as const;
+export type Addressing = (typeof ADDRESSINGS)[number];
+
 /** IPv4's least MTU, RFC 791. */
 const MIN_MTU = 68;
 const MAX_INT32 = 0x7fff_ffff;
-
-/** What is wrong with a link's name, or `undefined`. */
-export function linkNameProblem(name: string): string | undefined {
-  const quoted = JSON.stringify(name);
-  if (Buffer.byteLength(name) > MAX_NAME_BYTES) return `${quoted} is longer than ${MAX_NAME_BYTES} bytes`;
-  if (name === "." || name === "..") return `${quoted} is not allowed as a link's name`;
-  if (/\s/.test(name)) return `${quoted} holds a space`;
-  const strange = /[^\p{L}\p{Nd}_.-]/u.exec(name)?.[0];
-  if (strange !== undefined)
-    return `${quoted} holds ${JSON.stringify(strange)} and may hold letters, digits, '-', '_' and '.' only`;
-  if (TAKEN_NAMES.includes(name)) return `${quoted} means something else to the kernel`;
-  return undefined;
-}
-
-const linkName = z.string().superRefine((name, context) => {
-  const problem = linkNameProblem(name);
-  if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
-});
+/** RT_TABLE_DEFAULT, MAIN and LOCAL (linux/rtnetlink.h): the pod's own. */
+const OWN_TABLES = [253, 254, 255];
 
 /** The kernel gives no link a multicast or zero address (is_valid_ether_addr in linux/etherdevice.h). */
 const linkAddress = hardwareAddressText.refine(
@@ -44,9 +69,39 @@ const linkAddress = hardwareAddressText.refine(
   { error: ({ input }) => `${JSON.stringify(input)} is a multicast address or zero, which no link can have` },
 );
 
-export const interfaceSchema = z.strictObject({
-  name: optionalText(linkName),
-  addresses: optional(z.array(cidrText)),
-  mtu: optional(wholeNumber(MIN_MTU, MAX_INT32)),
-  hardwareAddr: optional(linkAddress),
+const vrf = z.strictObject({
+  name: linkName,
+  table: optional(
+    wholeNumber(1, 0xffff_ffff).refine((table) => !OWN_TABLES.includes(table), {
+      error: ({ input }) => `${input} is the pod's table default, main or local`,
+    }),
+  ),
 });
+
+export const interfaceSchema = refineAll(
+  z.strictObject({
+    name: optionalText(linkName),
+    addresses: optional(z.array(cidrText)),
+    dhcp: optional(flag),
+    mtu: optional(wholeNumber(MIN_MTU, MAX_INT32)),
+    hardwareAddr: optional(linkAddress),
+    gsoMaxSize: optional(positiveInt32),
+    groMaxSize: optional(positiveInt32),
+    gsoIPv4MaxSize: optional(positiveInt32),
+    groIPv4MaxSize: optional(positiveInt32),
+    disableEbpfPrograms: optional(flag),
+    forwarding: optional(flag),
+    arpIgnore: optional(wholeNumberOf(0, 1, 2, 3, 8)),
+    arpAnnounce: optional(wholeNumber(0, 2)),
+    vrf: optional(vrf),
+    type: optionalText(z.enum(TYPES)),
+    addressing: optionalText(z.enum(ADDRESSINGS)),
+    acceptRA: optional(wholeNumber(0, 2)),
+    dadTransmits: optional(wholeNumber(0, MAX_INT32)),
+    routerSolicitationDelay: optional(wholeNumber(0, MAX_INT32)),
+    routerSolicitationInterval: optional(wholeNumber(1, MAX_INT32)),
+    disableIPv6: optional(flag),
+    addrGenMode: optional(wholeNumber(0, 3)),
+  }),
+  INTERFACE_RULES,
+);

@@ -178,6 +178,43 @@ describe("configFor() holds the class's word", () => {
     expect(message).toContain("overridable: may stand in a DeviceClass only");
   });
 
+  test("against another value of a part, and lets the claim give the parts that are left", () => {
+    const blue = fromClass({ interface: { arpIgnore: 1, forwarding: false } });
+    expect(configFor([blue, fromClaim({ interface: { arpAnnounce: 2 } })], "main").interface).toEqual({
+      arpIgnore: 1,
+      forwarding: false,
+      arpAnnounce: 2,
+    });
+    expect(refusal(blue, fromClaim({ interface: { forwarding: true, arpIgnore: 0 } }))).toBe(
+      "request main has no valid configuration: the claim sets interface.forwarding to true, but the DeviceClass sets it to false and does not list it under overridable; the claim sets interface.arpIgnore to 0, but the DeviceClass sets it to 1 and does not list it under overridable",
+    );
+  });
+
+  test("and checks what class and claim make together", () => {
+    expect(refusal(fromClass({ interface: { mtu: 1000 } }), fromClaim({ interface: { acceptRA: 0 } }))).toContain(
+      "DeviceClass and claim together: interface.mtu: must be at least 1280",
+    );
+    expect(
+      refusal(fromClass({ interface: { disableIPv6: true } }), fromClaim({ interface: { addresses: ["fd00::1/64"] } })),
+    ).toContain("interface.addresses: cannot hold an IPv6 address while disableIPv6 is true");
+  });
+
+  test("and its right to what is beyond the pod", () => {
+    const claim = fromClaim({ interface: { hardwareAddr: "02:00:00:00:00:01" } });
+    expect(configFor([claim], "main").interface).toEqual({ hardwareAddr: "02:00:00:00:00:01" });
+    const strict = { strictClaims: true, claimMaySet: [] };
+    expect(() => configFor([claim], "main", strict)).toThrow(
+      "the claim's configuration: interface.hardwareAddr: is closed to claims by --strict-claims",
+    );
+    expect(configFor([{ ...claim, source: "FromClass" }], "main", strict)).toEqual({
+      interface: { hardwareAddr: "02:00:00:00:00:01" },
+    });
+    expect(refusal(fromClaim({ ethtool: { rings: { rx: 512 } } }))).toContain(
+      "ethtool.rings: has an effect beyond the pod",
+    );
+    expect(refusal(fromClass({ ethtool: { rings: { rx: 512 } } }))).not.toContain("beyond the pod");
+  });
+
   test("for any two configurations: each value that the class gave is in the result, or the claim is refused", () => {
     const link = fc.record({ name: fc.constantFrom("a", "b"), mtu: fc.constantFrom(1500, 9000) }, { requiredKeys: [] });
     const route = fc.record({

@@ -1,12 +1,21 @@
 /**
  * Which configuration a request gets. Entries of DeviceClasses and of the claim both apply, classes first, each later one
  * over the earlier ones. What a class set is final, except for what it lists under `overridable`: a claim that says
- * otherwise is refused, since an administrator's word must not be lost in silence.
+ * otherwise is refused, since an administrator's word must not be lost in silence. What reaches beyond the pod is the
+ * class's alone.
  */
 
-import { ClaimError, ConfigError } from "../lib/errors.ts";
-import type { InterfaceConfig } from "./interface.ts";
-import { type NetworkConfig, type OverridablePath, parseClassConfig, parseNetworkConfig } from "./network-config.ts";
+import { ClaimError } from "../lib/errors.ts";
+import { type Authority, authorityProblems, DEFAULT_AUTHORITY, isWithin } from "./authority.ts";
+import {
+  type ClassConfig,
+  configError,
+  type NetworkConfig,
+  type Refused,
+  readClassConfig,
+  readNetworkConfig,
+} from "./network-config.ts";
+import { contradictions, overlay, withoutReplaced } from "./overlay.ts";
 
 /** One entry of `status.allocation.devices.config` that is for this driver. */
 export interface ConfigEntry {
@@ -16,17 +25,26 @@ export interface ConfigEntry {
   readonly parameters: unknown;
 }
 
-interface Layer {
-  config: NetworkConfig;
-  readonly overridable: Set<OverridablePath>;
-}
+const SOURCES = { FromClass: "the DeviceClass's configuration", FromClaim: "the claim's configuration" } as const;
 
 /** `request` as the allocation result has it: `main` or `main/sub`. Throws a ClaimError that lists all problems. */
-export function configFor(entries: readonly ConfigEntry[], request: string): NetworkConfig {
+export function configFor(
+  entries: readonly ConfigEntry[],
+  request: string,
+  authority: Authority = DEFAULT_AUTHORITY,
+): NetworkConfig {
   const problems: string[] = [];
-  const fromClass = readLayer(entries, "FromClass", request, problems);
-  const fromClaim = readLayer(entries, "FromClaim", request, problems);
-  const merged = override(fromClass.config, fromClaim.config, fromClass.overridable, problems);
+  const fromClass = readLayer(entries, "FromClass", request, authority, problems);
+  const fromClaim = readLayer(entries, "FromClaim", request, authority, problems);
+  const isFree = (path: string) => isWithin(fromClass.overridable, path);
+  for (const { what, lower, upper } of contradictions(fromClass.config, fromClaim.config, isFree)) {
+    problems.push(
+      `the claim sets ${what} to ${JSON.stringify(upper)}, but the DeviceClass sets it to ${JSON.stringify(lower)} and does not list it under overridable`,
+    );
+  }
+  const merged = overlay(withoutReplaced(fromClass.config, fromClaim.config, isFree), fromClaim.config);
+  // Each part may be right and the whole wrong: a class's MTU with a claim's IPv6 setting.
+  if (problems.length === 0) pushProblems(problems, readNetworkConfig(merged), "DeviceClass and claim together");
   if (problems.length > 0)
     throw new ClaimError(`request ${request} has no valid configuration: ${problems.join("; ")}`);
   return merged;
@@ -37,105 +55,38 @@ export function appliesTo(requests: readonly string[], request: string): boolean
   return requests.length === 0 || requests.includes(request) || requests.includes(request.split("/", 1)[0] ?? request);
 }
 
+/** What one entry alone says, or everything that is wrong with it. */
+export function readEntry(
+  { source, parameters }: Pick<ConfigEntry, "source" | "parameters">,
+  authority: Authority,
+): ClassConfig | Refused {
+  if (source === "FromClass") return readClassConfig(parameters);
+  const read = readNetworkConfig(parameters);
+  const problems = [...("problems" in read ? read.problems : []), ...authorityProblems(parameters, authority)];
+  if (problems.length > 0 || "problems" in read) return { problems };
+  return { config: read.config, overridable: [] };
+}
+
 function readLayer(
   entries: readonly ConfigEntry[],
   source: ConfigEntry["source"],
   request: string,
+  authority: Authority,
   problems: string[],
-): Layer {
-  const layer: Layer = { config: {}, overridable: new Set() };
+): ClassConfig {
+  let layer: ClassConfig = { config: {}, overridable: [] };
   for (const entry of entries.filter((one) => one.source === source && appliesTo(one.requests, request))) {
-    try {
-      if (source === "FromClaim") {
-        layer.config = overlay(layer.config, parseNetworkConfig(entry.parameters, "the claim's configuration"));
-      } else {
-        const { config, overridable } = parseClassConfig(entry.parameters, "the DeviceClass's configuration");
-        layer.config = overlay(layer.config, config);
-        for (const path of overridable) layer.overridable.add(path);
-      }
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      problems.push(error.message);
-    }
+    const read = readEntry(entry, authority);
+    pushProblems(problems, read, SOURCES[source]);
+    if ("problems" in read) continue;
+    layer = {
+      config: overlay(layer.config, read.config),
+      overridable: [...layer.overridable, ...read.overridable],
+    };
   }
   return layer;
 }
 
-/** The claim's layer over the class's. Adds to `problems` where the claim contradicts what it may not. */
-function override(
-  fixed: NetworkConfig,
-  claim: NetworkConfig,
-  overridable: ReadonlySet<OverridablePath>,
-  problems: string[],
-): NetworkConfig {
-  const mayChange = (path: OverridablePath): boolean =>
-    overridable.has(path) || (path.startsWith("interface.") && overridable.has("interface"));
-  const contradict = (path: string, mine: unknown, theirs: unknown): void => {
-    problems.push(
-      `the claim sets ${path} to ${JSON.stringify(mine)}, but the DeviceClass sets it to ${JSON.stringify(theirs)} and does not list it under overridable`,
-    );
-  };
-  for (const key of SCALARS) {
-    const [mine, theirs] = [claim.interface?.[key], fixed.interface?.[key]];
-    if (mine !== undefined && theirs !== undefined && mine !== theirs && !mayChange(`interface.${key}`)) {
-      contradict(`interface.${key}`, mine, theirs);
-    }
-  }
-  for (const list of ["routes", "neighbors"] as const) {
-    if (mayChange(list)) continue;
-    const theirs = new Map((fixed[list] ?? []).map((item) => [keyOf(list, item), item]));
-    for (const item of claim[list] ?? []) {
-      const other = theirs.get(keyOf(list, item));
-      if (other !== undefined && textOf(other) !== textOf(item))
-        contradict(`${list} ${keyOf(list, item)}`, item, other);
-    }
-  }
-  return overlay(
-    {
-      ...fixed,
-      // Items of these lists are their own keys: to set another value can only mean to replace the list.
-      ...(claim.rules !== undefined && mayChange("rules") ? { rules: [] } : {}),
-      ...(fixed.interface !== undefined && claim.interface?.addresses !== undefined && mayChange("interface.addresses")
-        ? { interface: { ...fixed.interface, addresses: [] } }
-        : {}),
-    },
-    claim,
-  );
-}
-
-const SCALARS = ["name", "mtu", "hardwareAddr"] as const satisfies readonly (keyof InterfaceConfig)[];
-const RT_TABLE_MAIN = 254;
-
-/** `upper` over `lower`: scalars where given, lists by key, an item of `upper` in the place of that with the same key. */
-function overlay(lower: NetworkConfig, upper: NetworkConfig): NetworkConfig {
-  const addresses = union(lower.interface?.addresses, upper.interface?.addresses, (address) => address);
-  const routes = union(lower.routes, upper.routes, (route) => keyOf("routes", route));
-  const rules = union(lower.rules, upper.rules, textOf);
-  const neighbors = union(lower.neighbors, upper.neighbors, (neighbor) => keyOf("neighbors", neighbor));
-  const link = lower.interface ?? upper.interface;
-  return {
-    ...(link && { interface: { ...lower.interface, ...upper.interface, ...(addresses && { addresses }) } }),
-    ...(routes && { routes }),
-    ...(rules && { rules }),
-    ...(neighbors && { neighbors }),
-  };
-}
-
-function union<T>(
-  lower: readonly T[] | undefined,
-  upper: readonly T[] | undefined,
-  key: (item: T) => string,
-): readonly T[] | undefined {
-  if (lower === undefined && upper === undefined) return undefined;
-  // A Map keeps the place of a key that is set again.
-  return [...new Map([...(lower ?? []), ...(upper ?? [])].map((item) => [key(item), item])).values()];
-}
-
-function keyOf(list: "routes" | "neighbors", item: { readonly destination: string; readonly table?: number }): string {
-  return list === "routes" ? `${item.destination} table ${item.table || RT_TABLE_MAIN}` : item.destination;
-}
-
-/** The same text for the same fields, in whatever order they were written. */
-function textOf(item: object): string {
-  return JSON.stringify(Object.entries(item).toSorted(([left], [right]) => (left < right ? -1 : 1)));
+function pushProblems(problems: string[], read: object | Refused, where: string): void {
+  if ("problems" in read) problems.push(configError(where, read.problems).message);
 }

@@ -3,10 +3,12 @@
 /** Of `candidates` the one with the fewest edits, or `undefined` when none is close enough to be worth naming. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
+  const lower = word.toLowerCase();
   // More than a third of the letters wrong is another word, not a typing error.
   let limit = Math.max(2, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {
-    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    if (Math.abs(candidate.length - word.length) >= limit) continue; // so many edits it needs at least
+    const distance = editDistance(lower, candidate.toLowerCase(), limit);
     if (distance < limit) {
       limit = distance;
       best = candidate;
@@ -21,8 +23,8 @@ export function suggestion(word: string, candidates: Iterable<string>, format = 
   return found === undefined ? "" : ` (did you mean ${format(found)}?)`;
 }
 
-/** Levenshtein distance: insertions, deletions and replacements. */
-export function editDistance(left: string, right: string): number {
+/** Levenshtein distance: insertions, deletions and replacements. Infinity as soon as it cannot be below `limit`. */
+export function editDistance(left: string, right: string, limit = Number.POSITIVE_INFINITY): number {
   let above = Array.from({ length: right.length + 1 }, (_, i) => i);
   for (let i = 1; i <= left.length; i++) {
     const row = [i];
@@ -30,6 +32,7 @@ export function editDistance(left: string, right: string): number {
       const replaced = (above[j - 1] ?? 0) + (left[i - 1] === right[j - 1] ? 0 : 1);
       row.push(Math.min(replaced, (above[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
     }
+    if (Math.min(...row) >= limit) return Number.POSITIVE_INFINITY;
     above = row;
   }
   return above[right.length] ?? 0;

@@ -2,18 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { ConfigError } from "../lib/errors.ts";
 import { parseClassConfig, parseNetworkConfig } from "./network-config.ts";
-
-function problems(value: unknown): string[] {
-  try {
-    parseNetworkConfig(value, "claim");
-  } catch (error) {
-    expect(error).toBeInstanceOf(ConfigError);
-    const { message } = error as ConfigError;
-    expect(message).toStartWith("claim: ");
-    return message.slice("claim: ".length).split("; ");
-  }
-  throw new Error(`accepted: ${JSON.stringify(value)}`);
-}
+import { problems } from "./testing.ts";
 
 describe("parseNetworkConfig()", () => {
   test("gives each value in its canonical form", () => {
@@ -116,8 +105,6 @@ describe("parseNetworkConfig()", () => {
       { interface: { adresses: [] } },
       "interface.adresses: is not a field of the configuration (did you mean addresses?)",
     ],
-    [{ interface: { dhcp: true } }, "interface.dhcp: is DRANET's and not served in this version of netferry"],
-    [{ ethtool: {} }, "ethtool: is DRANET's and not served in this version of netferry"],
     [{ overridable: [] }, "overridable: may stand in a DeviceClass only"],
     [
       { interface: { hardwareAddr: "" } },
@@ -160,6 +147,47 @@ describe("parseNetworkConfig()", () => {
   for (const [value, message] of refused) {
     test(`refuses ${JSON.stringify(value)}`, () => expect(problems(value)).toContain(message));
   }
+
+  const unserved = (path: string) => `${path}: is not served in this version of netferry`;
+
+  test("refuses rules beside a VRF, and IPv6 routes without IPv6", () => {
+    expect(problems({ interface: { vrf: { name: "blue" } }, rules: [{ table: 5 }] })).toContain(
+      "rules: cannot be given together with interface.vrf, which has rules of its own",
+    );
+    expect(problems({ interface: { disableIPv6: true }, routes: [{ destination: "::/0", scope: 253 }] })).toEqual([
+      "routes: cannot hold an IPv6 route while interface.disableIPv6 is true",
+    ]);
+  });
+
+  test("checks ethtool's settings although it does not serve them", () => {
+    expect(
+      problems({
+        ethtool: {
+          features: { "": true, gro: "on" },
+          rings: { rx: 0, tx: 512, rxx: 5 },
+          channels: { combined: 0 },
+          coalesce: { rxUsecs: -1 },
+        },
+      }),
+    ).toEqual([
+      'ethtool.features[""]: "" is not a name of 1 to 31 bytes',
+      "ethtool.features.gro: must be a boolean, not text",
+      "ethtool.rings.rx: 0 is not a whole number between 1 and 4294967295",
+      "ethtool.rings.rxx: is not a field of the configuration (did you mean rx?)",
+      "ethtool.coalesce.rxUsecs: -1 is not a whole number between 0 and 4294967295",
+      unserved("ethtool.features"),
+      unserved("ethtool.rings"),
+      unserved("ethtool.channels"),
+      unserved("ethtool.coalesce"),
+    ]);
+  });
+
+  test("says of reserved sections that they are not served, rather than that they are misspelt", () => {
+    expect(problems({ vf: { trust: true }, interface: { ipvlan: {} } }).toSorted()).toEqual([
+      unserved("interface.ipvlan"),
+      unserved("vf"),
+    ]);
+  });
 
   test("accepts its own output, unchanged", () => {
     const text = fc.oneof(

@@ -24,9 +24,12 @@ export const routeSchema = z
     gateway: optionalText(ipText),
     source: optionalText(ipText),
     scope: optional(
-      z.number().refine((scope) => scope === UNIVERSE || scope === LINK, {
-        error: ({ input }) => `${input} is neither ${UNIVERSE} (universe) nor ${LINK} (link)`,
-      }),
+      z
+        .number()
+        .refine((scope) => scope === UNIVERSE || scope === LINK, {
+          error: ({ input }) => `${input} is neither ${UNIVERSE} (universe) nor ${LINK} (link)`,
+        })
+        .meta({ type: "integer", enum: [UNIVERSE, LINK] }),
     ),
     table: optional(routingTable),
   })

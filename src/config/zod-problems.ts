@@ -25,10 +25,11 @@ export function problemsOf(
   ].toReversed();
 }
 
-/** `routes[2].gateway`. */
+/** `routes[2].gateway`; a key that would be misread is quoted: `ethtool.features["a.b"]`. */
 export function formatPath(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, key) => {
     if (typeof key === "number") return `${text}[${key}]`;
+    if (text !== "" && !/^[^\s.[\]"]+$/.test(String(key))) return `${text}[${JSON.stringify(String(key))}]`;
     return text === "" ? String(key) : `${text}.${String(key)}`;
   }, "");
 }
@@ -43,6 +44,8 @@ function sentence(issue: z.core.$ZodIssue, given: unknown): string {
       return given === undefined
         ? "is required"
         : `${JSON.stringify(given)} is not one of ${issue.values.map(String).join(", ")}`;
+    case "invalid_key":
+      return issue.issues.map(({ message }) => message).join(", ");
     default:
       return issue.message;
   }

@@ -69,7 +69,8 @@ export function applyStep(target: StepTarget, step: LinkStep): void {
       break;
     case "setSysctl": {
       const { ifname } = requireLink(socket, ifindex);
-      target.inside(() => writeLinkSysctl(ifname, step.sysctl));
+      const accepted = step.optional === true ? [ENOENT] : [];
+      accepting(accepted, () => target.inside(() => writeLinkSysctl(ifname, step.sysctl)));
       break;
     }
     case "up":

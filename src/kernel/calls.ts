@@ -90,6 +90,8 @@ export interface KernelCalls {
   holdNetns(request: { readonly path: string }): HeldNetns;
   listLinks(request: { readonly netns: NetnsRef }): readonly Link[];
   readNamespace(request: { readonly netns: NetnsRef }): NamespaceState;
+  /** Policy rules of both families. */
+  listRules(request: { readonly netns: NetnsRef }): readonly Rule[];
   snapshotLink(request: { readonly netns: NetnsRef; readonly ifindex: number }): LinkSnapshot;
   /**
    * Moves the link under `temporaryName`, which must be free on both sides. Answers its index in `to`. When the kernel

@@ -34,6 +34,7 @@ export function kernelCalls(): KernelCalls & Disposable {
         rules: listRules(socket),
         neighbors: listNeighbors(socket),
       })),
+    listRules: ({ netns }) => namespaces.withSocket(netns, listRules),
     snapshotLink: ({ netns, ifindex }) => snapshotLink(namespaces, netns, ifindex),
     moveLink: ({ from, ifindex, to, temporaryName }) =>
       namespaces.withSocket(from, (fromSocket) =>

@@ -1,8 +1,9 @@
 /** What a link is before it leaves its namespace. */
 
+import { type Address, IFA_F_NOPREFIXROUTE, IFA_F_PERMANENT } from "../netlink/address.ts";
 import { listAddresses } from "../netlink/addresses.ts";
 import { NUD_NOARP } from "../netlink/constants.ts";
-import { parseIp } from "../netlink/ip.ts";
+import { networkOf, parseIp } from "../netlink/ip.ts";
 import { getLink, requireLink } from "../netlink/links.ts";
 import { type Neighbor, NUD_PERMANENT } from "../netlink/neighbor.ts";
 import { listNeighbors } from "../netlink/neighbors.ts";
@@ -24,13 +25,14 @@ export function snapshotLink(namespaces: Namespaces, netns: NetnsRef, ifindex: n
     const link = requireLink(socket, ifindex);
     const lowerName = link.linkNetnsId === undefined && link.lower !== ifindex ? nameOf(socket, link.lower) : undefined;
     const masterName = nameOf(socket, link.master);
+    const addresses = listAddresses(socket, ifindex);
     return {
       takenAtMs,
       link,
       ...(lowerName === undefined ? {} : { lowerName }),
       ...(masterName === undefined ? {} : { masterName }),
-      addresses: listAddresses(socket, ifindex),
-      routes: listRoutes(socket, { ifindex }).filter(isOwn),
+      addresses,
+      routes: listRoutes(socket, { ifindex }).filter((route) => isOwn(route, addresses)),
       neighbors: listNeighbors(socket, ifindex).filter(isKept),
       sysctls: namespaces.inside(netns, () => readLinkSysctls(link.ifname, link.mtu)),
     };
@@ -41,9 +43,18 @@ function nameOf(socket: NetlinkSocket, ifindex: number | undefined): string | un
   return ifindex === undefined || ifindex === 0 ? undefined : getLink(socket, { ifindex })?.ifname;
 }
 
-/** Not what the kernel makes of an address or a router's word: it makes that again. */
-function isOwn({ protocol }: Route): boolean {
-  return protocol !== RTPROT_KERNEL && protocol !== RTPROT_RA && protocol !== RTPROT_REDIRECT;
+/**
+ * Not what the kernel makes of an address or a router's word: it makes that again. For an address that it was told to
+ * make no route for, NetworkManager writes one in the kernel's name.
+ */
+function isOwn({ protocol, destination }: Route, addresses: readonly Address[]): boolean {
+  if (protocol === RTPROT_KERNEL) return addresses.some((address) => isPrefixRoute(destination, address));
+  return protocol !== RTPROT_RA && protocol !== RTPROT_REDIRECT;
+}
+
+function isPrefixRoute(destination: string, { family, local, prefixLength, flags }: Address): boolean {
+  const isByHand = (flags & IFA_F_PERMANENT) !== 0 && (flags & IFA_F_NOPREFIXROUTE) !== 0;
+  return isByHand && destination === networkOf(family, local, prefixLength);
 }
 
 /** What was set by hand; the kernel itself makes NOARP entries for multicast. */

@@ -34,7 +34,8 @@ export type LinkStep =
       readonly groIpv4MaxSize?: number;
     }
   | { readonly op: "setMaster"; readonly master: number }
-  | { readonly op: "setSysctl"; readonly sysctl: LinkSysctl }
+  /** `optional`: nothing is wrong where the kernel has no such sysctl for the link. */
+  | { readonly op: "setSysctl"; readonly sysctl: LinkSysctl; readonly optional?: true }
   | { readonly op: "up" }
   | { readonly op: "down" }
   | { readonly op: "addAddress"; readonly address: Address }

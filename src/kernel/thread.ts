@@ -14,6 +14,7 @@ const CALLS: Readonly<Record<CallName, true>> = {
   holdNetns: true,
   listLinks: true,
   readNamespace: true,
+  listRules: true,
   snapshotLink: true,
   moveLink: true,
   applySteps: true,

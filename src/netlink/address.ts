@@ -21,3 +21,6 @@ export interface Address {
   /** IFA_PROTO (5.18): 1 loopback, 2 router advertisement, 3 link-local, else set by the user. */
   readonly protocol?: number;
 }
+
+export const IFA_F_PERMANENT = 0x80;
+export const IFA_F_NOPREFIXROUTE = 0x200;

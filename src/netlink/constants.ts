@@ -106,8 +106,10 @@ export const RT_TABLE_COMPAT = 252;
 /** linux/fib_rules.h */
 export const FRA_DST = 1;
 export const FRA_SRC = 2;
+export const FRA_IIFNAME = 3;
 export const FRA_PRIORITY = 6;
 export const FRA_TABLE = 15;
+export const FRA_OIFNAME = 17;
 
 /** linux/neighbour.h */
 export const NDA_DST = 1;

@@ -121,3 +121,11 @@ export function parseMac(text: string): Uint8Array {
     throw new ProtocolError(`${JSON.stringify(text)} is not a hardware address`);
   return Uint8Array.fromHex(text.replaceAll(/[:-]/g, ""));
 }
+
+/** The network of an address: `10.1.2.3` and 8 give `10.0.0.0/8`. */
+export function networkOf(family: IpFamily, address: string, length: number): string {
+  const bytes = parseIp(family, address).map(
+    (byte, at) => byte & (0xff00 >> Math.min(8, Math.max(0, length - at * 8))),
+  );
+  return formatPrefix(family, bytes, length);
+}

@@ -36,7 +36,7 @@ test("decodeRule() reads a rule as the kernel tells it", () => {
 test("decodeRule() and encodeRule() lose nothing", () => {
   const u8 = fc.integer({ min: 0, max: 255 });
   const u32 = fc.integer({ min: 0, max: 0xffffffff });
-  const named = new Set([1, 2, 6, 15]);
+  const named = new Set([1, 2, 3, 6, 15, 17]);
   const attribute = fc.record({
     type: fc.integer({ min: 1, max: 30 }).filter((type) => !named.has(type)),
     data: fc.uint8Array({ maxLength: 8 }).map((bytes) => bytes.toHex()),
@@ -50,6 +50,8 @@ test("decodeRule() and encodeRule() lose nothing", () => {
         priority: u32,
         source: prefix,
         destination: prefix,
+        iif: fc.constantFrom("eth0", "lo"),
+        oif: fc.constantFrom("eth1", "lo"),
         table: fc.oneof(u8, u32),
         action: u8,
         tos: u8,

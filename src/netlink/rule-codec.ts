@@ -1,7 +1,7 @@
 /** RTM_NEWRULE ↔ Rule: struct fib_rule_hdr and its attributes (linux/fib_rules.h). */
 
 import { ProtocolError } from "../lib/errors.ts";
-import { type MessageWriter, putRaw, u32 } from "./attribute-writer.ts";
+import { type MessageWriter, putRaw, text, u32 } from "./attribute-writer.ts";
 import { AttributeReader, type RawAttribute } from "./attributes.ts";
 import * as k from "./constants.ts";
 import { FAMILY_NUMBER, familyOf, formatPrefix, parsePrefix } from "./ip.ts";
@@ -22,6 +22,7 @@ export function decodeRule(payload: Uint8Array): Rule | undefined {
   let priority = 0;
   let destination: Uint8Array | undefined;
   let source: Uint8Array | undefined;
+  const links: { iif?: string; oif?: string } = {};
   const attributes: RawAttribute[] = [];
   const at = new AttributeReader(payload, RULE_BYTES);
   while (at.next()) {
@@ -29,6 +30,8 @@ export function decodeRule(payload: Uint8Array): Rule | undefined {
     else if (at.type === k.FRA_SRC) source = at.bytes();
     else if (at.type === k.FRA_PRIORITY) priority = at.u32();
     else if (at.type === k.FRA_TABLE) table = at.u32();
+    else if (at.type === k.FRA_IIFNAME) links.iif = at.text();
+    else if (at.type === k.FRA_OIFNAME) links.oif = at.text();
     else attributes.push(at.raw());
   }
   return {
@@ -36,6 +39,7 @@ export function decodeRule(payload: Uint8Array): Rule | undefined {
     priority,
     ...(source === undefined ? {} : { source: formatPrefix(family, source, view.getUint8(2)) }),
     ...(destination === undefined ? {} : { destination: formatPrefix(family, destination, view.getUint8(1)) }),
+    ...links,
     table,
     action: view.getUint8(7),
     tos: view.getUint8(3),
@@ -60,6 +64,8 @@ export function encodeRule(rule: Rule, message: MessageWriter): void {
   message.append(header);
   if (source !== undefined) message.put(k.FRA_SRC, source.address);
   if (destination !== undefined) message.put(k.FRA_DST, destination.address);
+  if (rule.iif !== undefined) message.put(k.FRA_IIFNAME, text(rule.iif));
+  if (rule.oif !== undefined) message.put(k.FRA_OIFNAME, text(rule.oif));
   message.put(k.FRA_PRIORITY, u32(rule.priority));
   // A rule for VRFs has no table of its own, and the kernel refuses both.
   if (rule.table !== 0) message.put(k.FRA_TABLE, u32(rule.table));

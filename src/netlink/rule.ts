@@ -8,13 +8,16 @@ export interface Rule {
   /** CIDR; absent means all. */
   readonly source?: string;
   readonly destination?: string;
+  /** Name of the link by which packets come in (`lo`: made here) or go out. */
+  readonly iif?: string;
+  readonly oif?: string;
   readonly table: number;
   /** FR_ACT_*: 1 to a table, 6 blackhole, 7 unreachable, 8 prohibit. */
   readonly action: number;
   readonly tos: number;
   /** FIB_RULE_*: 2 invert. */
   readonly flags: number;
-  /** Everything else (marks, interfaces, ports, protocol, uid range …), to be sent back unchanged. */
+  /** Everything else (marks, ports, protocol, uid range …), to be sent back unchanged. */
   readonly attributes: readonly RawAttribute[];
 }
 

@@ -1,0 +1,168 @@
+/**
+ * Every field of the configuration: what it does, whether this version does it, and who may set it. The schema says what
+ * a value may be; this table says what becomes of it. To serve a field is to change its line from `unserved` to `served`.
+ */
+
+export interface Field {
+  /** What it does, for the reference page and the JSON Schema. */
+  readonly text: string;
+  /** Conditions that the type alone does not tell, those with other fields among them. */
+  readonly rule?: string;
+  /** Absent: as the field that it is a part of. */
+  readonly served?: boolean;
+  /** Values of a field that is not served which ask for nothing, so that manifests may hold them. */
+  readonly harmless?: readonly unknown[];
+  /** It has an effect beyond the pod, so that a claim may set it only where `--claim-may-set` lists it. */
+  readonly classOnly?: boolean;
+}
+
+const served = (text: string, rule?: string): Field => ({
+  text,
+  served: true,
+  ...(rule === undefined ? {} : { rule }),
+});
+const unserved = (text: string, harmless: readonly unknown[] = [], rule?: string): Field => ({
+  text,
+  served: false,
+  harmless,
+  ...(rule === undefined ? {} : { rule }),
+});
+const classOnly = (field: Field): Field => ({ ...field, classOnly: true });
+/** One value of a field, which is served or not as a whole. */
+const part = (text: string, rule?: string): Field => ({ text, ...(rule === undefined ? {} : { rule }) });
+
+const NEEDS_IPV6 = "needs an MTU of at least 1280";
+
+const TABLE = {
+  profile: unserved("Name of a profile whose configuration lies under this one"),
+
+  "interface.name": served("The link's name in the pod; absent: the name that it has on the host"),
+  "interface.addresses": served(
+    "Addresses of the link; absent: its own permanent global ones, with their routes, rules and neighbours",
+    "not with DHCP; no IPv6 address with SLAAC or disableIPv6",
+  ),
+  "interface.dhcp": unserved("An address by DHCP, as `addressing: DHCP`", [false]),
+  "interface.mtu": served("MTU", "at least 1280 with an IPv6 setting"),
+  "interface.hardwareAddr": served("MAC address", "no multicast address, not zero; not with type IPVLAN"),
+  "interface.gsoMaxSize": served("Largest packet for segmentation offload, IPv6, in bytes: Big TCP above 65536"),
+  "interface.groMaxSize": served("Largest packet that receive offload puts together, IPv6, in bytes"),
+  "interface.gsoIPv4MaxSize": served("The same as gsoMaxSize for IPv4", "Linux 6.3 or later"),
+  "interface.groIPv4MaxSize": served("The same as groMaxSize for IPv4", "Linux 6.3 or later"),
+  "interface.disableEbpfPrograms": unserved("Detach tc and XDP programs from the link", [false]),
+  "interface.forwarding": served("Forward packets that come in by the link; IPv6 alone by this on Linux 6.17 or later"),
+  "interface.arpIgnore": served("Which ARP requests are answered: sysctl arp_ignore"),
+  "interface.arpAnnounce": served("Which source address ARP requests carry: sysctl arp_announce"),
+  "interface.vrf": unserved(
+    "Put the link into a VRF of the pod, which is made when it is missing",
+    [],
+    "not with rules",
+  ),
+  "interface.vrf.name": part("Name of the VRF device"),
+  "interface.vrf.table": part(
+    "Its routing table; absent: 1000 + (FNV-1a of the name modulo 1000)",
+    "not 253, 254 or 255",
+  ),
+  "interface.type": unserved("Passthrough: the link itself. Else a child of it, while the link stays on the host", [
+    "Passthrough",
+  ]),
+  "interface.addressing": unserved(
+    "Where addresses come from: Static, from this configuration or the host",
+    ["Static"],
+    "Unnumbered with sub-interfaces only; DHCP not with type IPVLAN",
+  ),
+  "interface.acceptRA": served("Accept router advertisements: sysctl accept_ra", NEEDS_IPV6),
+  "interface.dadTransmits": served("Probes of duplicate address detection: sysctl dad_transmits", NEEDS_IPV6),
+  "interface.routerSolicitationDelay": served(
+    "Seconds before the first router solicitation: sysctl router_solicitation_delay",
+    NEEDS_IPV6,
+  ),
+  "interface.routerSolicitationInterval": served(
+    "Seconds between router solicitations: sysctl router_solicitation_interval",
+    NEEDS_IPV6,
+  ),
+  "interface.disableIPv6": served("No IPv6 on the link: sysctl disable_ipv6", NEEDS_IPV6),
+  "interface.addrGenMode": served(
+    "How the link-local address is made: 0 EUI-64, 1 none, 2 stable secret, 3 random; sysctl addr_gen_mode",
+    `${NEEDS_IPV6}; 2 needs net.ipv6.conf.default.stable_secret among the pod's sysctls; not 0 with SLAAC on IPVLAN`,
+  ),
+
+  routes: served("Routes over the link"),
+  "routes[].destination": part("Network that the route leads to"),
+  "routes[].gateway": part("Next hop", "required, unless scope is 253; of the destination's family"),
+  "routes[].source": part("Preferred source address", "of the destination's family"),
+  "routes[].scope": part("0 universe, 253 link"),
+  "routes[].table": part("Routing table; 0 or absent: main"),
+
+  rules: served("Policy routing rules", "not with vrf"),
+  "rules[].priority": part("Rules are tried from the lowest to the highest"),
+  "rules[].table": part("Routing table to look in; 0 or absent: main"),
+  "rules[].source": part("Network that packets come from"),
+  "rules[].destination": part("Network that packets go to", "of the source's family"),
+
+  neighbors: served("Permanent neighbour entries of the link"),
+  "neighbors[].destination": part("Address of the neighbour"),
+  "neighbors[].hardwareAddr": part("Its MAC address"),
+
+  "ethtool.features": unserved("Offloads to turn on or off, by the names of `ethtool -k`", [{}]),
+  "ethtool.privateFlags": classOnly(
+    unserved("The driver's own flags to turn on or off, by the names of `ethtool --show-priv-flags`", [{}]),
+  ),
+  "ethtool.rings": classOnly(unserved("Sizes of the rings, as `ethtool -G`", [{}])),
+  "ethtool.rings.rx": part("Receive ring"),
+  "ethtool.rings.rxMini": part("Receive ring for small frames"),
+  "ethtool.rings.rxJumbo": part("Receive ring for jumbo frames"),
+  "ethtool.rings.tx": part("Transmit ring"),
+  "ethtool.channels": classOnly(unserved("Numbers of queues, as `ethtool -L`", [{}])),
+  "ethtool.channels.rx": part("Queues that only receive"),
+  "ethtool.channels.tx": part("Queues that only send"),
+  "ethtool.channels.other": part("Queues for link interrupts and the like"),
+  "ethtool.channels.combined": part("Queues that send and receive"),
+  "ethtool.coalesce": classOnly(unserved("Interrupt coalescing, as `ethtool -C`", [{}])),
+  "ethtool.coalesce.adaptiveRx": part("The driver adapts receive coalescing to the load"),
+  "ethtool.coalesce.adaptiveTx": part("The driver adapts transmit coalescing to the load"),
+  "ethtool.coalesce.rxUsecs": part("Microseconds from a received packet to its interrupt"),
+  "ethtool.coalesce.rxFrames": part("Packets received before an interrupt"),
+  "ethtool.coalesce.txUsecs": part("Microseconds from a sent packet to its interrupt"),
+  "ethtool.coalesce.txFrames": part("Packets sent before an interrupt"),
+} as const satisfies Readonly<Record<string, Field>>;
+
+export type FieldPath = keyof typeof TABLE;
+export const FIELDS: Readonly<Record<FieldPath, Field>> = TABLE;
+
+/**
+ * Sections with effects beyond the pod, kept for DeviceClasses. Their names are taken, so that a configuration written
+ * for a later version is not mistaken for a misspelt one.
+ */
+export const RESERVED: Readonly<Record<string, readonly string[]>> = {
+  "": ["vf", "driver", "vhostNet", "tun", "umad", "issm", "cpu", "subInterface"],
+  interface: ["ipvlan", "macvlan", "vlan", "mode"],
+};
+
+/** Fields that are served and granted as a whole: `interface.mtu`, `routes`, `ethtool.rings`. */
+export const WHOLE_FIELDS: readonly string[] = Object.entries(FIELDS).flatMap(([path, { served }]) =>
+  served === undefined ? [] : [path],
+);
+
+/** Objects that only hold fields. */
+export const SECTIONS = ["interface", "ethtool"] as const;
+
+/** What stands beside a key of the object at `section`: `""`, `interface`, `routes`, `interface.vrf`. */
+export function keysBeside(section: string): readonly string[] {
+  const heads = ["", "[]"].map((suffix) => (section === "" ? "" : `${section}${suffix}.`));
+  const keys = Object.keys(FIELDS).flatMap((path) =>
+    heads.filter((head) => path.startsWith(head)).map((head) => path.slice(head.length).split(/[.[]/, 1)[0] ?? ""),
+  );
+  return [...new Set(keys)];
+}
+
+/** The value at a plain path of what a user wrote, or `undefined`. */
+export function valueAt(value: unknown, path: string): unknown {
+  return path
+    .split(".")
+    .reduce<unknown>((at, key) => (typeof at === "object" && at !== null ? Reflect.get(at, key) : undefined), value);
+}
+
+/** Go's decoder takes null, and DRANET the empty text, for "not given". */
+export function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== "";
+}
