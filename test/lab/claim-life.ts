@@ -3,7 +3,7 @@
 import { expect } from "bun:test";
 import { eventually } from "../fakes/eventually.ts";
 import type { Agent } from "./agent.ts";
-import { type HostState, hostState } from "./host-state.ts";
+import { expectHostState, type HostState, hostState } from "./host-state.ts";
 import { HostLinks, hasLink, ip, uniqueName } from "./links.ts";
 import type { TestNode } from "./node.ts";
 import type { ClaimRef } from "./runtime/kubelet.ts";
@@ -76,8 +76,7 @@ export class ClaimLife implements AsyncDisposable {
 
   async expectAtHome(ifname: string, before: HostState): Promise<void> {
     await eventually(`${ifname} is home`, () => hasLink(ifname));
-    await settled(ifname);
-    expect(hostState(ifname)).toEqual(before);
+    await expectHostState(ifname, before);
   }
 
   async expectNothingLeft(agent: Agent): Promise<void> {

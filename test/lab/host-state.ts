@@ -1,7 +1,9 @@
 /** What `ip` and procfs say of one link: the witness for "the host is as before", in which our own reader has no part. */
 
+import { expect } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { eventually } from "../fakes/eventually.ts";
 
 export interface HostState {
   readonly link: unknown;
@@ -33,6 +35,17 @@ export function hostState(ifname: string): HostState {
     neighbors: ip("-d", "-j", "neigh", "show", "dev", ifname, "nud", "permanent"),
     sysctls: sysctlsOf(ifname),
   };
+}
+
+/** Expects the link to be as it was `before`. What the kernel does in its own time (IPv6's link-local routes) is waited for. */
+export async function expectHostState(
+  ifname: string,
+  before: HostState,
+  view: (state: HostState) => unknown = (s) => s,
+): Promise<void> {
+  const same = () => Bun.deepEquals(view(hostState(ifname)), view(before));
+  await eventually(`${ifname} is as it was`, same, 10_000).catch(() => undefined);
+  expect(view(hostState(ifname))).toEqual(view(before));
 }
 
 interface AddressInfo {

@@ -2,8 +2,8 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { eventually } from "../fakes/eventually.ts";
-import { ClaimLife, LATE_LIMIT_MS, receiptOf, refusal, settled } from "../lab/claim-life.ts";
-import { type HostState, hostState } from "../lab/host-state.ts";
+import { ClaimLife, LATE_LIMIT_MS, receiptOf, refusal } from "../lab/claim-life.ts";
+import { expectHostState, type HostState } from "../lab/host-state.ts";
 import { hasLink, uniqueName } from "../lab/links.ts";
 import { TestNode } from "../lab/node.ts";
 
@@ -61,11 +61,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
       await eventually(`${ifname} is there again`, () => hasLink(ifname)).catch((error) => {
         throw new Error(`${error}${agent.tail()}`);
       });
-      await settled(ifname);
-      // The kernel numbers a new link anew; all else is as it was.
-      const numbered = (state: HostState) =>
-        JSON.parse(JSON.stringify(state, (key, value) => (key === "ifindex" ? 0 : value)));
-      expect(numbered(hostState(ifname))).toEqual(numbered(before));
+      await expectHostState(ifname, before, withoutIndex);
       await agent.logged(
         (at) => at.message === "link died with its namespace and was made anew" && at["ifname"] === ifname,
       );
@@ -110,9 +106,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
       const agent = await node.agent();
       await eventually(`${ifname} is home`, () => hasLink(ifname));
       await life.endPod(pod, claim);
-      await settled(ifname);
-      if (point === "receiptRemoved") expect(hostState(ifname).routes).toHaveLength(before.routes.length);
-      else await life.expectAtHome(ifname, before);
+      await expectHostState(ifname, before, withoutIndex);
       await life.expectNothingLeft(agent);
     },
     TEST_LIMIT_MS,
@@ -187,3 +181,8 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
     TEST_LIMIT_MS,
   );
 });
+
+/** The kernel numbers a link that is made anew anew; all else is as it was. */
+function withoutIndex(state: HostState): unknown {
+  return JSON.parse(JSON.stringify(state, (key, value) => (key === "ifindex" ? 0 : value)));
+}

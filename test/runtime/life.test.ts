@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { SLICES } from "../fakes/api-server.ts";
 import { eventually } from "../fakes/eventually.ts";
 import type { Agent } from "../lab/agent.ts";
-import { type HostState, hostState } from "../lab/host-state.ts";
+import { expectHostState, type HostState, hostState } from "../lab/host-state.ts";
 import { HostLinks, hasLink, ip, uniqueName, writeSysctl } from "../lab/links.ts";
 import { TestNode } from "../lab/node.ts";
 
@@ -272,9 +272,8 @@ function settled(ifname: string): Promise<void> {
 
 async function expectAsBefore(ifname: string, before: HostState, beforeMs: number): Promise<void> {
   await eventually(`${ifname} is home`, () => hasLink(ifname));
-  await settled(ifname);
+  await expectHostState(ifname, before, (state) => ({ ...state, lifetimes: {} }));
   const after = hostState(ifname);
-  expect({ ...after, lifetimes: {} }).toEqual({ ...before, lifetimes: {} });
   const elapsedSeconds = Math.ceil((Date.now() - beforeMs) / 1000);
   expect(Object.keys(after.lifetimes)).toEqual(Object.keys(before.lifetimes));
   for (const [address, seconds] of Object.entries(before.lifetimes)) {

@@ -17,11 +17,11 @@ const REQUEST_TIMEOUT_MS = 2_000;
 // Each with a node of its own, since nearly all of the time is waited.
 describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
   test.concurrent(
-    "a move of 2.5 s: hooks answer in time, the named container is refused, the other waits for the link",
+    "a move of 3 s: hooks answer in time, the named container is refused, the other waits for the link",
     async () => {
       await using node = await TestNode.start({ suite });
       using links = new HostLinks();
-      const agent = await node.agent({ faults: "slow:kernel.moveLink:2500" });
+      const agent = await node.agent({ faults: "slow:kernel.moveLink:3000" });
       const usualMs = await usualStartMs(node);
       const { claim, cdiDevices, ifname } = await preparedClaim(node, links);
 
