@@ -60,7 +60,40 @@ test("parseClaim() keeps what concerns our driver, in the API's order", () => {
       { source: "FromClass", requests: [], parameters: { interface: { mtu: 9000 } } },
       { source: "FromClaim", requests: ["main"], parameters: { routes: [] } },
     ],
+    devices: [],
   });
+});
+
+test("parseClaim() keeps of status.devices our entries and our conditions", () => {
+  const lastTransitionTime = "2026-01-02T03:04:05Z";
+  const ready = {
+    type: "Ready",
+    status: "True",
+    reason: "NetworkDeviceReady",
+    message: "",
+    lastTransitionTime,
+  } as const;
+  const devices = [
+    { driver: "gpu.example", pool: "n1", device: "gpu0", conditions: [ready] },
+    {
+      driver: "dra.net",
+      pool: "n1",
+      device: "eth1",
+      shareID: null,
+      data: { odd: true },
+      conditions: [ready, { ...ready, type: "AnotherController" }],
+      networkData: { interfaceName: "net1", ips: ["10.0.0.1/24"] },
+    },
+  ];
+  expect(parseClaim({ ...CLAIM, status: { ...CLAIM.status, devices } }, "dra.net").devices).toEqual([
+    {
+      driver: "dra.net",
+      pool: "n1",
+      device: "eth1",
+      conditions: [ready],
+      networkData: { interfaceName: "net1", ips: ["10.0.0.1/24"] },
+    },
+  ]);
 });
 
 test("parseClaim() tells a claim without an allocation from one with none for us", () => {

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { ConfigError } from "../lib/errors.ts";
 import type { KubeClient } from "./client/kube-client.ts";
 import { isNotFound } from "./client/kube-error.ts";
+import { CONDITION_TYPES, type DatedCondition, type DeviceStatus } from "./device-status.ts";
 
 export interface ClaimConsumer {
   /** "" for the core group. */
@@ -42,14 +43,42 @@ export interface ClaimFacts {
   readonly results: readonly AllocationResult[];
   /** Of our driver only, in the API's order: those of classes first, so that later ones come closer to the user. */
   readonly configs: readonly AllocationConfig[];
+  /** `status.devices` of our driver only, with the conditions that are ours. */
+  readonly devices: readonly DeviceStatus<DatedCondition>[];
 }
 
 const nullable = <T extends z.ZodType>(schema: T) => schema.nullish();
+
+const deviceSchema = z.object({
+  driver: z.string(),
+  pool: z.string(),
+  device: z.string(),
+  shareID: nullable(z.string()),
+  conditions: nullable(
+    z.array(
+      z.object({
+        type: z.string(),
+        status: z.string(),
+        reason: z.string(),
+        message: nullable(z.string()),
+        lastTransitionTime: nullable(z.string()),
+      }),
+    ),
+  ),
+  networkData: nullable(
+    z.object({
+      interfaceName: nullable(z.string()),
+      hardwareAddress: nullable(z.string()),
+      ips: nullable(z.array(z.string())),
+    }),
+  ),
+});
 
 const claimSchema = z.object({
   metadata: z.object({ uid: z.string(), name: z.string(), namespace: z.string() }),
   status: nullable(
     z.object({
+      devices: nullable(z.array(deviceSchema)),
       reservedFor: nullable(
         z.array(z.object({ apiGroup: nullable(z.string()), resource: z.string(), name: z.string(), uid: z.string() })),
       ),
@@ -108,6 +137,32 @@ export function parseClaim(object: unknown, driver: string): ClaimFacts {
     configs: (devices?.config ?? []).flatMap(({ source, requests, opaque }) =>
       opaque?.driver === driver ? [{ source, requests: requests ?? [], parameters: opaque.parameters }] : [],
     ),
+    devices: (status?.devices ?? []).filter((device) => device.driver === driver).map(deviceStatus),
+  };
+}
+
+function deviceStatus({ shareID, conditions, networkData, ...key }: z.infer<typeof deviceSchema>) {
+  const { interfaceName, hardwareAddress, ips } = networkData ?? {};
+  const data = {
+    interfaceName: interfaceName ?? "",
+    ...(hardwareAddress === undefined || hardwareAddress === null ? {} : { hardwareAddress }),
+    ...(ips === undefined || ips === null ? {} : { ips }),
+  };
+  return {
+    ...key,
+    ...(shareID === undefined || shareID === null ? {} : { shareID }),
+    conditions: (conditions ?? []).flatMap(({ type, status, reason, message, lastTransitionTime }) => {
+      const own = CONDITION_TYPES.find((known) => known === type);
+      if (own === undefined || (status !== "True" && status !== "False")) return [];
+      return {
+        type: own,
+        status,
+        reason,
+        message: message ?? "",
+        lastTransitionTime: lastTransitionTime ?? "",
+      } as const;
+    }),
+    ...(networkData === undefined || networkData === null ? {} : { networkData: data }),
   };
 }
 

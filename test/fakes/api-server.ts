@@ -1,20 +1,23 @@
 /**
- * A small API server with state, over real HTTPS: ResourceSlices, ResourceClaims, DeviceClasses, RuntimeClasses, pods and
- * nodes, with resource versions, conflicts, selectors, watches with bookmarks, and the validation of slices.
+ * A small API server with state, over real HTTPS: ResourceSlices, ResourceClaims, DeviceClasses, RuntimeClasses, pods,
+ * nodes and events, with resource versions, conflicts, selectors, watches with bookmarks, the validation of slices and of
+ * claims' `status.devices`, and server-side apply of those.
  */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
+import { AppliedDevices, validateDevices } from "./claim-status.ts";
 import { ObjectStore, type Stored, type StoreEvent } from "./object-store.ts";
 import { validateSlice } from "./slice-validation.ts";
 import type { KeyPair } from "./tls-kit.ts";
 
 const COLLECTION =
-  /^(\/api\/v1\/(?:nodes|namespaces\/[^/]+\/pods)|\/apis\/resource\.k8s\.io\/v1\/(?:resourceslices|deviceclasses|namespaces\/[^/]+\/resourceclaims)|\/apis\/node\.k8s\.io\/v1\/runtimeclasses)(?:\/([^/]+))?(?:\/(status))?$/;
+  /^(\/api\/v1\/(?:nodes|namespaces\/[^/]+\/(?:pods|events))|\/apis\/resource\.k8s\.io\/v1\/(?:resourceslices|deviceclasses|namespaces\/[^/]+\/resourceclaims)|\/apis\/node\.k8s\.io\/v1\/runtimeclasses)(?:\/([^/]+))?(?:\/(status))?$/;
 const KINDS: Readonly<Record<string, readonly [apiVersion: string, kind: string]>> = {
   nodes: ["v1", "Node"],
   pods: ["v1", "Pod"],
+  events: ["v1", "Event"],
   resourceslices: ["resource.k8s.io/v1", "ResourceSlice"],
   resourceclaims: ["resource.k8s.io/v1", "ResourceClaim"],
   deviceclasses: ["resource.k8s.io/v1", "DeviceClass"],
@@ -82,6 +85,7 @@ export class FakeApiServer implements AsyncDisposable {
   readonly #options: ApiServerOptions;
   readonly #server: Server;
   readonly #watches = new Set<ServerResponse>();
+  readonly #appliedDevices = new AppliedDevices();
 
   private constructor(options: ApiServerOptions) {
     this.#options = options;
@@ -192,6 +196,19 @@ export class FakeApiServer implements AsyncDisposable {
     if (old === undefined) throw new Answer(404, "NotFound", `${plural(collection)} "${name}" not found`);
     if (seen.method === "GET") return old;
     if (seen.method === "PUT") return this.#replace(collection, old, body as Stored);
+    if (seen.method === "PATCH" && seen.contentType === "application/apply-patch+yaml") {
+      if (
+        plural(collection) !== "resourceclaims" ||
+        subresource !== "status" ||
+        seen.query["fieldManager"] === undefined
+      )
+        throw new Answer(400, "BadRequest", "only the status of claims is applied here, by a fieldManager");
+      return this.#replace(
+        collection,
+        old,
+        this.#appliedDevices.apply(old, body as Stored, seen.query["fieldManager"]),
+      );
+    }
     if (seen.method === "PATCH") {
       const merged = merge(old, subresource === "status" ? { status: (body as Stored).status } : body) as Stored;
       return this.#replace(collection, old, merged);
@@ -235,7 +252,12 @@ export class FakeApiServer implements AsyncDisposable {
     const [apiVersion, kind] = kindOf(collection);
     if (body.apiVersion !== apiVersion || body.kind !== kind)
       throw new Answer(400, "BadRequest", `${body.apiVersion}/${body.kind} cannot be handled as a ${kind}`);
-    const causes = kind === "ResourceSlice" ? [...validateSlice(body, old), ...this.validate(body)] : [];
+    const causes =
+      kind === "ResourceSlice"
+        ? [...validateSlice(body, old), ...this.validate(body)]
+        : kind === "ResourceClaim"
+          ? validateDevices(body)
+          : [];
     if (causes.length > 0) {
       const text = causes.map((cause) => `${cause.field}: ${cause.message}`).join(", ");
       throw new Answer(422, "Invalid", `${kind} "${body.metadata.name ?? ""}" is invalid: ${text}`, causes);

@@ -3,6 +3,7 @@
  * times are `Date`, and `int` is called `_int`. Only their types are imported, so they cost no memory at run time.
  */
 
+import type { CoreV1Event } from "@kubernetes/client-node/dist/gen/models/CoreV1Event.js";
 import type { V1Node } from "@kubernetes/client-node/dist/gen/models/V1Node.js";
 import type { V1ObjectMeta } from "@kubernetes/client-node/dist/gen/models/V1ObjectMeta.js";
 import type { V1OwnerReference } from "@kubernetes/client-node/dist/gen/models/V1OwnerReference.js";
@@ -20,6 +21,7 @@ export type Wire<T> = T extends Date
 export type ObjectMeta = Wire<V1ObjectMeta>;
 export type OwnerReference = Wire<V1OwnerReference>;
 export type Node = Wire<V1Node>;
+export type KubeEvent = Wire<CoreV1Event>;
 export type ResourceSlice = Wire<V1ResourceSlice>;
 export type ResourceSliceSpec = ResourceSlice["spec"];
 export type SliceDevice = NonNullable<ResourceSliceSpec["devices"]>[number];

@@ -1,0 +1,154 @@
+/** Keeps `status.devices` of claims what the store says, by server-side apply. Nobody waits for it. */
+
+import type { Clock } from "../lib/clock.ts";
+import { ConflictError } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Backoff } from "../lib/retry.ts";
+import { parseClaim, readClaim } from "./claims.ts";
+import type { KubeClient } from "./client/kube-client.ts";
+import { isForbidden, isNotFound, KubeError } from "./client/kube-error.ts";
+import { type DatedCondition, type DeviceStatus, dated, isSameStatus } from "./device-status.ts";
+import { type Verdict, WriteQueue } from "./write-queue.ts";
+
+export interface ClaimId {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+export interface ClaimStatusWriterOptions {
+  readonly client: Pick<KubeClient, "get" | "patch">;
+  /** Also the field manager: what is left out of an apply, the server removes from what this manager owns. */
+  readonly driver: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** All entries of a claim as they should be now; `undefined` for a claim that is not ours any more. */
+  readonly describe: (claimUid: string) => readonly DeviceStatus[] | undefined;
+  readonly backoff?: Backoff;
+}
+
+/** Devices of one claim come within milliseconds of each other. */
+const SETTLE_MS = 50;
+/** A server that comes back is to hear of its claims soon: one request of this node per such interval. */
+const BACKOFF: Backoff = { firstMs: 500, limitMs: 15_000, jitter: 0.5 };
+/** A missing permission is granted by hand, if at all. */
+const FORBIDDEN_RETRY_MS = 60_000;
+const REQUEST_LIMIT_MS = 10_000;
+
+export class ClaimStatusWriter {
+  readonly #options: ClaimStatusWriterOptions;
+  readonly #queue: WriteQueue<ClaimId>;
+  /** By claim UID: what the server has of ours. Absent: it is to be read before the first write. */
+  readonly #known = new Map<string, readonly DeviceStatus<DatedCondition>[]>();
+  #toldForbidden = false;
+
+  constructor(options: ClaimStatusWriterOptions) {
+    this.#options = options;
+    this.#queue = new WriteQueue({
+      write: (claim, signal) => this.#write(claim, signal),
+      judge: (error, claim) => this.#judge(error, claim),
+      onFailure: (error, claim, verdict, delayMs) => this.#tell(error, claim, verdict, delayMs),
+      clock: options.clock,
+      backoff: options.backoff ?? BACKOFF,
+      settleMs: SETTLE_MS,
+      laterMs: FORBIDDEN_RETRY_MS,
+    });
+  }
+
+  /** Something about the claim's devices may have changed: it is described when its turn comes. */
+  changed(claim: ClaimId): void {
+    this.#queue.put(claim.uid, claim);
+  }
+
+  /** Saves reading the claim: this is what the server had a moment ago. */
+  seen(claimUid: string, devices: readonly DeviceStatus<DatedCondition>[]): void {
+    this.#known.set(claimUid, devices);
+  }
+
+  /** Claims that wait to be written. */
+  get pending(): number {
+    return this.#queue.size;
+  }
+
+  /** Until `signal` aborts. */
+  run(signal: AbortSignal): Promise<void> {
+    return this.#queue.run(signal);
+  }
+
+  async #write(claim: ClaimId, signal: AbortSignal): Promise<void> {
+    const { client, driver, clock, log, describe } = this.#options;
+    let before = this.#known.get(claim.uid);
+    if (before === undefined) {
+      if (describe(claim.uid) === undefined) return;
+      const found = await readClaim(client, claim, driver, signal);
+      if (found?.uid !== claim.uid) return;
+      before = found.devices;
+    }
+    const described = describe(claim.uid);
+    const wanted = dated(described ?? [], before, clock.nowMs());
+    if (!isSameStatus(wanted, before)) {
+      const stored = await client.patch(`${claimPath(claim)}/status`, "apply", applyBody(claim, wanted), {
+        signal,
+        query: { fieldManager: driver, force: true },
+        timeoutMs: REQUEST_LIMIT_MS,
+      });
+      const kept = parseClaim(stored, driver).devices;
+      log.debug("claim status written", { claimUid: claim.uid, claim: nameOf(claim), devices: wanted.length });
+      if (!isSameStatus(wanted, kept))
+        log.warn("the API server keeps another claim status than it was sent: a feature gate may be off there", {
+          claimUid: claim.uid,
+          claim: nameOf(claim),
+          sent: wanted,
+          kept,
+        });
+      this.#toldForbidden = false;
+    }
+    if (described === undefined) this.#known.delete(claim.uid);
+    else this.#known.set(claim.uid, wanted);
+  }
+
+  #judge(error: unknown, claim: ClaimId): Verdict {
+    // Whatever it was, the server's view may differ from what we know now.
+    if (!isForbidden(error)) this.#known.delete(claim.uid);
+    if (error instanceof ConflictError) return "retry"; // another UID: the reading before the next try finds out
+    if (!(error instanceof KubeError) || error.status === 400 || error.status === 422) return "drop";
+    if (isNotFound(error)) return "drop";
+    return isForbidden(error) ? "later" : "retry";
+  }
+
+  #tell(error: unknown, claim: ClaimId, verdict: Verdict, delayMs: number): void {
+    const { log } = this.#options;
+    const fields = { claimUid: claim.uid, claim: nameOf(claim), error };
+    if (isForbidden(error)) this.#tellForbidden({ ...fields, delayMs });
+    else if (isNotFound(error)) log.debug("the claim is gone, and its status with it", fields);
+    else if (verdict === "drop") log.error("claim status is refused and will not be written", fields);
+    else log.warn("claim status cannot be written, trying again", { ...fields, delayMs });
+  }
+
+  #tellForbidden(fields: Readonly<Record<string, unknown>>): void {
+    if (this.#toldForbidden) return;
+    this.#toldForbidden = true;
+    this.#options.log.error(
+      "claim status may not be written: the service account needs patch on resourceclaims/status and, from Kubernetes 1.36 on, associated-node:patch on resourceclaims/driver for this driver's name, with the pod's own token",
+      fields,
+    );
+  }
+}
+
+function nameOf({ namespace, name }: ClaimId): string {
+  return `${namespace}/${name}`;
+}
+
+function claimPath({ namespace, name }: ClaimId): string {
+  return `/apis/resource.k8s.io/v1/namespaces/${namespace}/resourceclaims/${name}`;
+}
+
+/** The UID keeps it from a claim of the same name that came after. */
+function applyBody({ namespace, name, uid }: ClaimId, devices: readonly DeviceStatus[]): unknown {
+  return {
+    apiVersion: "resource.k8s.io/v1",
+    kind: "ResourceClaim",
+    metadata: { namespace, name, uid },
+    status: { devices },
+  };
+}

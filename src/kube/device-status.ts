@@ -1,0 +1,169 @@
+/**
+ * `status.devices[]` of a ResourceClaim: what each device of ours is in its pod. Source: kubernetes/api
+ * `resource/v1/types.go` (AllocatedDeviceStatus); condition types and the reasons of success are DRANET's.
+ */
+
+import { baseRequest, type ClaimDevice, keyText } from "../claims/record.ts";
+import { parsePrefix } from "../config/ip.ts";
+import { clampUtf8 } from "./limits.ts";
+
+/** In the order in which they are shown. */
+export const CONDITION_TYPES = ["Ready", "NetworkReady", "RDMALinkReady", "SLAACReady", "AttachedLate"] as const;
+export type ConditionType = (typeof CONDITION_TYPES)[number];
+
+export interface DeviceCondition {
+  readonly type: ConditionType;
+  readonly status: "True" | "False";
+  /** CamelCase; the API server refuses an empty one. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** With the time at which `status` last changed: RFC 3339 in whole seconds, as the API server keeps it. */
+export interface DatedCondition extends DeviceCondition {
+  readonly lastTransitionTime: string;
+}
+
+export interface NetworkData {
+  readonly interfaceName: string;
+  readonly hardwareAddress?: string;
+  /** `10.1.2.3/24`: addresses of the interface, in canonical text, each once. */
+  readonly ips?: readonly string[];
+}
+
+export interface DeviceStatus<Condition extends DeviceCondition = DeviceCondition> {
+  readonly driver: string;
+  readonly pool: string;
+  readonly device: string;
+  readonly shareID?: string;
+  readonly conditions: readonly Condition[];
+  readonly networkData?: NetworkData;
+}
+
+/** Why a device is not where it should be. */
+export interface Trouble {
+  readonly reason: "AttachFailed" | "ReturnFailed" | "DeviceLost";
+  readonly message: string;
+}
+
+const MAX_IPS = 16;
+const MAX_MESSAGE_BYTES = 1024; // the server would take 32 KiB, which nobody reads
+
+/**
+ * The entries of one claim: all of them, since an apply removes what it leaves out. A device that is at home without
+ * trouble has none. `troubles` go by the record's `keyText`.
+ */
+export function deviceStatuses(
+  records: readonly ClaimDevice[],
+  driver: string,
+  troubles: ReadonlyMap<string, Trouble>,
+): readonly DeviceStatus[] {
+  return records.flatMap((record) => {
+    const conditions = conditionsOf(record, troubles.get(keyText(record)));
+    if (conditions.length === 0) return [];
+    const { pool, device, shareId } = record;
+    const isThere = conditions.some(({ type, status }) => type === "Ready" && status === "True");
+    return {
+      driver,
+      pool,
+      device,
+      ...(shareId === "" ? {} : { shareID: shareId }),
+      conditions,
+      ...(isThere ? { networkData: networkData(record) } : {}),
+    };
+  });
+}
+
+function conditionsOf(record: ClaimDevice, trouble: Trouble | undefined): readonly DeviceCondition[] {
+  const { ifname } = record.plan;
+  const pod = `pod ${record.podNamespace}/${record.podName}`;
+  if (trouble !== undefined) return notReady(trouble.reason, trouble.message);
+  if (record.state === "attaching") return notReady("Attaching", `${record.device} is on its way to ${pod}`);
+  if (record.state === "detaching") return notReady("Detaching", `${record.device} is on its way home from ${pod}`);
+  if (record.state !== "attached") return [];
+  const late = record.attachment?.late === true;
+  return [
+    {
+      type: "Ready",
+      status: "True",
+      reason: "NetworkDeviceReady",
+      message: `${record.device} of request ${baseRequest(record.request)} is ${ifname} in ${pod}`,
+    },
+    {
+      type: "NetworkReady",
+      status: "True",
+      reason: "NetworkReady",
+      message: `${ifname} is up and has its addresses, routes, rules and neighbours`,
+    },
+    {
+      type: "AttachedLate",
+      status: late ? "True" : "False",
+      reason: late ? "SandboxRanBefore" : "AttachedInTime",
+      message: late
+        ? `${ifname} came after the sandbox of ${pod} had started: a container that does not name the claim may have run without it`
+        : `${ifname} was there before any container of ${pod}`,
+    },
+  ];
+}
+
+function notReady(reason: string, message: string): readonly DeviceCondition[] {
+  return [
+    { type: "Ready", status: "False", reason, message: clampUtf8(message, MAX_MESSAGE_BYTES) },
+    { type: "NetworkReady", status: "False", reason, message: "the pod does not have the device: see condition Ready" },
+  ];
+}
+
+/** What was asked for and, once the record says `attached`, is so. */
+function networkData({ plan, attachment }: ClaimDevice): NetworkData {
+  let hardwareAddress = attachment?.snapshot.link.address;
+  const ips = new Set<string>();
+  for (const step of plan.steps) {
+    if (step.op === "setAddress") hardwareAddress = step.address;
+    if (step.op === "removeAddress") ips.delete(cidrOf(step.address));
+    if (step.op === "addAddress") ips.add(cidrOf(step.address));
+  }
+  ips.delete("");
+  return {
+    interfaceName: plan.ifname,
+    ...(hardwareAddress === undefined ? {} : { hardwareAddress }),
+    ...(ips.size === 0 ? {} : { ips: [...ips].slice(0, MAX_IPS) }),
+  };
+}
+
+/** Canonical; "" for what the API server would refuse, an IPv4-mapped address for one. */
+function cidrOf({ local, prefixLength }: { readonly local: string; readonly prefixLength: number }): string {
+  return parsePrefix(`${local}/${prefixLength}`)?.cidr ?? "";
+}
+
+/** Each condition keeps the time of `before` where its status is the same, and has `nowMs` where it is not. */
+export function dated(
+  wanted: readonly DeviceStatus[],
+  before: readonly DeviceStatus<DatedCondition>[],
+  nowMs: number,
+): readonly DeviceStatus<DatedCondition>[] {
+  const now = `${new Date(nowMs).toISOString().slice(0, 19)}Z`;
+  return wanted.map((device) => {
+    const known = before.find((other) => sameDevice(other, device))?.conditions ?? [];
+    const conditions = device.conditions.map((condition) => {
+      const same = known.find(({ type, status }) => type === condition.type && status === condition.status);
+      return { ...condition, lastTransitionTime: same?.lastTransitionTime ?? now };
+    });
+    return { ...device, conditions };
+  });
+}
+
+/** Whether there is nothing to write. */
+export function isSameStatus(a: readonly DeviceStatus[], b: readonly DeviceStatus[]): boolean {
+  return (
+    a.length === b.length && a.every((device) => b.some((other) => Bun.deepEquals(ordered(device), ordered(other))))
+  );
+}
+
+function sameDevice(a: DeviceStatus, b: DeviceStatus): boolean {
+  return a.driver === b.driver && a.pool === b.pool && a.device === b.device && a.shareID === b.shareID;
+}
+
+/** The API server gives a list that is keyed by type back in an order of its own. */
+function ordered(device: DeviceStatus): DeviceStatus {
+  return { ...device, conditions: device.conditions.toSorted((a, b) => (a.type < b.type ? -1 : 1)) };
+}
