@@ -30,7 +30,7 @@ export async function bringHome(parts: AttachParts, record: ClaimDevice): Promis
   const home = atHome(record);
   parts.store.put([home]);
   if (parts.store.ofSandbox(away.attachment.sandboxId).length === 0) parts.held.release(away.attachment.sandboxId);
-  if (ifindex !== undefined) parts.observer.cameHome(home, problems);
+  if (ifindex !== undefined) parts.observer.cameHome?.(home, problems);
   return home;
 }
 
@@ -79,7 +79,7 @@ async function recreate(parts: AttachParts, record: Away): Promise<number | unde
     return made.ifindex;
   }
   parts.log.error("link is lost", { ...logFields(record), ifname: snapshot.link.ifname, reason: made.impossible });
-  parts.observer.lost(record, made.impossible);
+  parts.observer.lost?.(record, made.impossible);
   return undefined;
 }
 

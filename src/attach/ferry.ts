@@ -61,6 +61,7 @@ export class Ferry {
       } catch (error) {
         failed.push(asError(error));
         this.#parts.log.error("attach failed", { ...logFields(record), sandboxId: sandbox.id, error });
+        this.#parts.observer.attachFailed?.(record, asError(error));
       }
     }
     for (const claimUid of new Set(attached.map((record) => record.claimUid))) {
@@ -69,6 +70,8 @@ export class Ferry {
       } catch (error) {
         failed.push(asError(error));
         this.#parts.log.error("receipt could not be written", { claimUid, sandboxId: sandbox.id, error });
+        for (const record of attached.filter((other) => other.claimUid === claimUid))
+          this.#parts.observer.receiptFailed?.(record, asError(error));
       }
     }
     faultPoint("attach.receipt");
@@ -87,7 +90,7 @@ export class Ferry {
     const line = { ...logFields(result), sandboxId: sandbox.id, ifname: result.plan.ifname };
     if (late) this.#parts.log.warn("device attached late: its pod was running without it", line);
     else this.#parts.log.info("device attached", line);
-    this.#parts.observer.attached(result);
+    this.#parts.observer.attached?.(result);
     return result;
   }
 
@@ -127,6 +130,7 @@ export class Ferry {
       } catch (error) {
         failures.push(asError(error));
         this.#parts.log.error("device could not be brought home", { ...logFields(known), error });
+        this.#parts.observer.returnFailed?.(known, asError(error));
       }
     }
     if (failures.length > 0) throw new ClaimError(failures.map(describeError).join("; "));

@@ -19,12 +19,21 @@ export interface AttachParts {
   readonly observer: AttachObserver;
 }
 
-/** Who counts what happened: metrics here, conditions and events at the edges. */
+/**
+ * Who hears what happened: metrics, conditions and events. A call returns at once and does not throw: hooks stand behind
+ * it. An observer leaves out what it does not care for.
+ */
 export interface AttachObserver {
-  attached(record: ClaimDevice): void;
-  cameHome(record: ClaimDevice, problems: readonly string[]): void;
+  attached?(record: ClaimDevice): void;
+  /** The device is at home again, or on its way there: a later attempt may succeed. */
+  attachFailed?(record: ClaimDevice, error: Error): void;
+  /** The device is in the pod, but a container that names the claim cannot start. */
+  receiptFailed?(record: ClaimDevice, error: Error): void;
+  cameHome?(record: ClaimDevice, problems: readonly string[]): void;
+  /** The device stays away for now; it is tried again. */
+  returnFailed?(record: ClaimDevice, error: Error): void;
   /** The kernel destroyed the link and it could not be made anew. */
-  lost(record: ClaimDevice, reason: string): void;
+  lost?(record: ClaimDevice, reason: string): void;
 }
 
 /** A pod's sandbox, as the runtime tells of it. */
