@@ -13,7 +13,8 @@ export interface Authority {
 
 export const DEFAULT_AUTHORITY: Authority = { strictClaims: false, claimMaySet: [] };
 
-const STRICT: ReadonlySet<string> = new Set(["interface.hardwareAddr", "interface.disableEbpfPrograms"]);
+/** What `--strict-claims` closes. */
+export const STRICT: ReadonlySet<string> = new Set(["interface.hardwareAddr", "interface.disableEbpfPrograms"]);
 
 /** One problem for each field that a claim sets and may not. `value` is as the user wrote it. */
 export function authorityProblems(value: unknown, { strictClaims, claimMaySet }: Authority): Problem[] {
