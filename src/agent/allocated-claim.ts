@@ -1,5 +1,8 @@
 import type { AllocatedClaim } from "../attach/prepare.ts";
+import type { Authority } from "../config/authority.ts";
 import { type ConfigEntry, configFor } from "../config/merge.ts";
+
+import { ClaimError } from "../lib/errors.ts";
 
 interface ClaimFacts {
   readonly uid: string;
@@ -16,8 +19,12 @@ interface ClaimFacts {
 }
 
 /** Each device with the configuration that applies to its request. Throws a ClaimError for an invalid one. */
-export function allocatedClaim(facts: ClaimFacts): AllocatedClaim {
+export function allocatedClaim(facts: ClaimFacts, authority: Authority): AllocatedClaim {
   const { uid, namespace, name, results, configs } = facts;
-  const devices = results.map((result) => ({ ...result, config: configFor(configs, result.request) }));
-  return { uid, namespace, name, devices };
+  try {
+    const devices = results.map((result) => ({ ...result, config: configFor(configs, result.request, authority) }));
+    return { uid, namespace, name, devices };
+  } catch (cause) {
+    throw new ClaimError(`claim ${namespace}/${name}`, { cause });
+  }
 }
