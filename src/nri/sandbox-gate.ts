@@ -34,6 +34,8 @@ export type Refusal = "unprepared" | "unfinished" | "no-receipt" | "other-sandbo
 export class SandboxGate implements SandboxHandlers {
   readonly #parts: GateParts;
   readonly #unprepared = new Map<string, Error>();
+  /** Sandboxes whose start this process heard of: a device that comes to any other comes late. */
+  readonly #attended = new Set<string>();
   #cdiProblem: string | undefined;
 
   constructor(parts: GateParts) {
@@ -57,6 +59,7 @@ export class SandboxGate implements SandboxHandlers {
   }
 
   async sandboxStarted(sandbox: Sandbox, _budget: AbortSignal): Promise<void> {
+    this.#attended.add(sandbox.id);
     this.#parts.reconciler.sandboxStarted(sandbox);
     await this.#prepare(sandbox);
     if (this.#parts.store.ofPod(sandbox.podUid).length === 0) return;
@@ -65,6 +68,7 @@ export class SandboxGate implements SandboxHandlers {
   }
 
   async sandboxStopped(sandbox: Sandbox, _budget: AbortSignal): Promise<void> {
+    this.#attended.delete(sandbox.id);
     this.#parts.reconciler.sandboxGone(sandbox.id);
     this.#unprepared.delete(sandbox.id);
     try {
@@ -118,7 +122,8 @@ export class SandboxGate implements SandboxHandlers {
         .ofPod(sandbox.podUid)
         .filter((record) => record.state !== "attached" || record.attachment?.sandboxId !== sandbox.id);
     if (missing().length === 0) return;
-    const outcome = await Promise.race([this.#parts.ferry.attachSandbox(sandbox, false), aborted(budget)]);
+    const attach = this.#parts.ferry.attachSandbox(sandbox, !this.#attended.has(sandbox.id));
+    const outcome = await Promise.race([attach, aborted(budget)]);
     this.#parts.reconciler.watchNamespaces();
     const names = missing().map((record) => record.device);
     if (outcome !== undefined && outcome.failed.length > 0)
