@@ -5,6 +5,7 @@ import { readiness } from "./agent/readiness.ts";
 import { Ferry } from "./attach/ferry.ts";
 import { HeldNamespaces } from "./attach/held-namespaces.ts";
 import { NetnsFiles } from "./attach/netns-files.ts";
+import { Observers } from "./attach/observers.ts";
 import { Reconciler } from "./attach/reconciler.ts";
 import { Receipts } from "./cdi/receipts.ts";
 import { ClaimStore } from "./claims/store.ts";
@@ -71,6 +72,14 @@ export async function runAgent(
   });
   kernel.onLinkChange(() => inventory.requestScan());
 
+  const observers = new Observers(log.child({ part: "attach" }));
+  observers.add({
+    attached: (record) => {
+      if (record.attachment?.late === true) metrics.attachedLate();
+    },
+    cameHome: () => inventory.requestScan(),
+    lost: () => metrics.lostLink(),
+  });
   const ferry = new Ferry({
     kernel: kernel.hook,
     store,
@@ -79,11 +88,7 @@ export async function runAgent(
     driver: config.driverName,
     clock,
     log: log.child({ part: "attach" }),
-    observer: {
-      attached: (record) => record.attachment?.late === true && metrics.attachedLate(),
-      cameHome: () => inventory.requestScan(),
-      lost: () => metrics.lostLink(),
-    },
+    observer: observers,
   });
   const reconciler = parts.use(
     new Reconciler({
@@ -103,6 +108,7 @@ export async function runAgent(
     inventory,
     store,
     ferry,
+    observers,
     kernel: kernel.scan,
     metrics,
     clock,

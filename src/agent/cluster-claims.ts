@@ -3,6 +3,7 @@
 import { type ConsumerPod, type PrepareParts, prepareClaim } from "../attach/prepare.ts";
 import { cdiDeviceId } from "../cdi/receipt.ts";
 import { baseRequest, type ClaimDevice } from "../claims/record.ts";
+import type { Authority } from "../config/authority.ts";
 import type { ClaimRef, ClaimsService, PreparedDevice } from "../dra/claims-service.ts";
 import { type ClaimFacts, readClaim } from "../kube/claims.ts";
 import type { KubeClient } from "../kube/client/kube-client.ts";
@@ -13,9 +14,18 @@ import type { Logger } from "../lib/log.ts";
 import { allocatedClaim } from "./allocated-claim.ts";
 import { handlerProblem } from "./runtime-handler.ts";
 
+/** Hears what becomes of claims; a call returns at once. */
+export interface ClaimReporter {
+  prepared(claim: ClaimFacts): void;
+  prepareFailed(claim: ClaimRef, error: unknown): void;
+  unprepared(claim: ClaimRef): void;
+}
+
 export interface ClusterClaimsParts extends PrepareParts {
   readonly client: Pick<KubeClient, "get">;
   readonly driver: string;
+  readonly authority: Authority;
+  readonly reports: ClaimReporter;
   readonly runtimeHandlers: readonly string[];
   readonly runtimeProblem: () => string | undefined;
   readonly log: Logger;
@@ -31,6 +41,15 @@ export class ClusterClaims implements ClaimsService {
   }
 
   async prepare(ref: ClaimRef, signal: AbortSignal): Promise<readonly PreparedDevice[]> {
+    try {
+      return await this.#prepare(ref, signal);
+    } catch (error) {
+      this.#parts.reports.prepareFailed(ref, error);
+      throw error;
+    }
+  }
+
+  async #prepare(ref: ClaimRef, signal: AbortSignal): Promise<readonly PreparedDevice[]> {
     const { client, driver } = this.#parts;
     const named = `claim ${ref.namespace}/${ref.name}`;
     const facts = await readClaim(client, ref, driver, signal);
@@ -44,13 +63,15 @@ export class ClusterClaims implements ClaimsService {
     const pod = await this.#consumer(facts, named, signal);
     const problem = this.#parts.runtimeProblem();
     if (problem !== undefined) throw new ClaimError(problem);
-    const records = await prepareClaim(this.#parts, allocatedClaim(facts), pod, signal);
+    const records = await prepareClaim(this.#parts, allocatedClaim(facts, this.#parts.authority), pod, signal);
     this.#parts.log.info("claim prepared", {
       claimUid: facts.uid,
       claim: `${facts.namespace}/${facts.name}`,
       pod: `${pod.namespace}/${pod.name}`,
       devices: records.map((record) => record.device),
+      leftOut: records.flatMap((record) => record.plan.leftOut ?? []),
     });
+    this.#parts.reports.prepared(facts);
     this.#parts.onChange();
     return records.map((record) => this.#prepared(record));
   }
@@ -59,6 +80,7 @@ export class ClusterClaims implements ClaimsService {
     if (this.#parts.store.ofClaim(ref.uid).length === 0) return;
     await this.#parts.ferry.detachClaim(ref.uid);
     this.#parts.store.removeClaim(ref.uid);
+    this.#parts.reports.unprepared(ref);
     this.#parts.log.info("claim unprepared", { claimUid: ref.uid, claim: `${ref.namespace}/${ref.name}` });
     this.#parts.onChange();
   }

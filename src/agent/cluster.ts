@@ -6,6 +6,7 @@ import { openKubeClient } from "../kube/client/open.ts";
 import { SlicePublisher } from "../kube/publisher.ts";
 import { serverAddresses } from "../kube/server-addresses.ts";
 import { version } from "../lib/version.ts";
+import { ClaimReports } from "./claim-reports.ts";
 import { ClusterClaims } from "./cluster-claims.ts";
 import { findDevice } from "./find-device.ts";
 import type { Mode, ModeParts } from "./mode.ts";
@@ -22,11 +23,22 @@ export async function clusterMode(parts: ModeParts): Promise<Mode> {
     log: log.child({ part: "publish" }),
     onPublished: (published, atMs) => metrics.published(published, atMs),
   });
+  const reports = new ClaimReports({
+    client,
+    store: parts.store,
+    driver: config.driverName,
+    nodeName: config.nodeName,
+    clock,
+    log: log.child({ part: "reports" }),
+  });
+  parts.observers.add(reports);
   const claims = new ClusterClaims({
     ...parts,
     client,
+    reports,
     driver: config.driverName,
     runtimeHandlers: config.runtimeHandlers,
+    authority: config,
     log: log.child({ part: "claims" }),
     findDevice: (name, signal) => findDevice(inventory, name, signal),
     onChange: () => inventory.requestScan(),
@@ -41,6 +53,7 @@ export async function clusterMode(parts: ModeParts): Promise<Mode> {
   return {
     conditions: () => [kubeletCondition(dra), publicationCondition(publisher)],
     tasks: {
+      ...reports.tasks,
       publisher: (signal) => publisher.run(signal),
       publication: async (signal) => {
         for await (const devices of inventory.changes(signal))

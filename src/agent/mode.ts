@@ -1,4 +1,5 @@
 import type { Ferry } from "../attach/ferry.ts";
+import type { Observers } from "../attach/observers.ts";
 import type { ClaimStore } from "../claims/store.ts";
 import type { Config } from "../config/flags.ts";
 import type { Condition } from "../http/app.ts";
@@ -24,6 +25,8 @@ export interface ModeParts {
   readonly inventory: Inventory;
   readonly store: ClaimStore;
   readonly ferry: Ferry;
+  /** For a mode that tells others what becomes of devices. */
+  readonly observers: Observers;
   /** The scanning Worker. */
   readonly kernel: Kernel;
   readonly metrics: Metrics;

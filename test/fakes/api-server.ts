@@ -86,6 +86,7 @@ export class FakeApiServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #watches = new Set<ServerResponse>();
   readonly #appliedDevices = new AppliedDevices();
+  #portAway = 0;
 
   private constructor(options: ApiServerOptions) {
     this.#options = options;
@@ -135,6 +136,16 @@ export class FakeApiServer implements AsyncDisposable {
   sendBookmarks(): void {
     for (const watch of this.#watches)
       writeLine(watch, "BOOKMARK", { metadata: { resourceVersion: String(this.store.version) } });
+  }
+
+  /** Nobody listens on the port until comeBack(). What is stored stays. */
+  async goAway(): Promise<void> {
+    this.#portAway = this.port;
+    await this[Symbol.asyncDispose]();
+  }
+
+  async comeBack(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(this.#portAway, "127.0.0.1", resolve));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
