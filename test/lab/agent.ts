@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { eventually } from "../fakes/eventually.ts";
+import { PATIENCE } from "../fakes/patience.ts";
 
 export interface LogLine {
   readonly level: string;
@@ -62,7 +63,7 @@ export class Agent implements AsyncDisposable {
   /** Waits until `/readyz` says ready. */
   async ready(timeoutMs = 15_000): Promise<this> {
     const url = `${await this.url()}readyz`;
-    const deadline = performance.now() + timeoutMs;
+    const deadline = performance.now() + timeoutMs * PATIENCE;
     for (let last = ""; ; await Bun.sleep(20)) {
       const response = await fetch(url);
       last = await response.text();
@@ -101,7 +102,7 @@ export class Agent implements AsyncDisposable {
     this.#listeners.add(look);
     const timer = setTimeout(
       () => found.reject(new Error(`no such log line within ${timeoutMs} ms${this.tail()}`)),
-      timeoutMs,
+      timeoutMs * PATIENCE,
     );
     const ended = this.#process.exited.then(() =>
       this.#reading.then(() => found.reject(new Error(`the agent ended before such a log line${this.tail()}`))),
@@ -135,7 +136,7 @@ export class Agent implements AsyncDisposable {
     const late = Promise.withResolvers<never>();
     const timer = setTimeout(
       () => late.reject(new Error(`the agent still runs after ${timeoutMs} ms${this.tail()}`)),
-      timeoutMs,
+      timeoutMs * PATIENCE,
     );
     try {
       await Promise.race([this.#process.exited, late.promise]);

@@ -29,6 +29,8 @@ export interface Executed {
 }
 
 const PROJECT = join(import.meta.dir, "../../..");
+/** The executable, in the guest too. */
+export const NETFERRY = join(PROJECT, "dist/netferry");
 const MACHINE: Machine = { memoryMiB: 2048, cpus: 2, numa: 1, igb: 0, virtio: 0, iommu: false };
 const GUEST_PACKAGES = [
   ...["busybox-static", "kmod", "mount", "util-linux", "procps", "pciutils", "openssl"],
@@ -131,6 +133,14 @@ export class Vm implements AsyncDisposable {
     const { stdout, stderr, exitCode } = await this.exec(command, options);
     if (exitCode !== 0) throw new Error(`in the machine, "${command}" ended with ${exitCode}: ${stderr}${stdout}`);
     return stdout;
+  }
+
+  /** Asks until the shell command succeeds. */
+  async until(what: string, command: string, limitMs = EXEC_LIMIT_MS): Promise<void> {
+    // The guest asks itself: a question over the channel takes a quarter of a second.
+    const loop = `until ${command}; do sleep 0.05; done 2>/dev/null`;
+    const { exitCode } = await this.exec(`timeout ${limitMs / 1000} sh -c '${loop}'`, { limitMs: 2 * limitMs });
+    if (exitCode !== 0) throw new Error(`in the machine not within ${limitMs} ms: ${what}`);
   }
 
   /** Powers off. */

@@ -39,4 +39,6 @@ $B mkdir -p $N/run/lab $N/run/netns
 $B cp $B /agent.sh $N/run/lab/
 while read -r tag mode path; do share "$tag" "$mode" "$N$path"; done </shares.list
 $B hostname lab
+echo "127.0.0.1 localhost lab" >$N/etc/hosts
+: >$N/etc/resolv.conf
 exec $B switch_root $N /run/lab/busybox sh /run/lab/agent.sh
