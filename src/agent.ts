@@ -80,16 +80,18 @@ export async function runAgent(
     cameHome: () => inventory.requestScan(),
     lost: () => metrics.lostLink(),
   });
-  const ferry = new Ferry({
-    kernel: kernel.hook,
-    store,
-    held,
-    receipts,
-    driver: config.driverName,
-    clock,
-    log: log.child({ part: "attach" }),
-    observer: observers,
-  });
+  const ferry = parts.use(
+    new Ferry({
+      kernel: kernel.hook,
+      store,
+      held,
+      receipts,
+      driver: config.driverName,
+      clock,
+      log: log.child({ part: "attach" }),
+      observer: observers,
+    }),
+  );
   const reconciler = parts.use(
     new Reconciler({
       ferry,

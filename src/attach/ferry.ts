@@ -8,14 +8,18 @@ import { type AttachParts, logFields, type SandboxRef } from "./parts.ts";
 
 export type AttachOutcome = { readonly attached: readonly ClaimDevice[]; readonly failed: readonly Error[] };
 
+/** For work under way when the agent stops: a move takes tens of milliseconds, a slow driver seconds. */
+const DRAIN_LIMIT_MS = 4_000;
+
 /**
  * Carries the devices of a pod there and back. All that happens to one pod happens one after the other, whoever asks:
- * a hook, the kubelet or reconciliation.
+ * a hook, the kubelet or reconciliation. Disposing waits for the device that is under way.
  */
-export class Ferry {
+export class Ferry implements AsyncDisposable {
   readonly #parts: AttachParts;
   readonly #pods = new KeyedMutex();
   readonly #underway = new Map<string, Promise<AttachOutcome>>();
+  #isStopping = false;
 
   constructor(parts: AttachParts) {
     this.#parts = parts;
@@ -52,10 +56,23 @@ export class Ferry {
     return this.#pods.run(podUid, task);
   }
 
+  /** The store must not close before what it has to record has happened. Work beyond the limit is the next agent's. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isStopping = true;
+    const limit = new AbortController();
+    const late = this.#parts.clock.sleep(DRAIN_LIMIT_MS, limit.signal).then(
+      () => this.#parts.log.warn("a device is still under way at shutdown", { pods: this.#pods.busyKeys }),
+      () => undefined, // all is done
+    );
+    await Promise.race([this.#pods.idle(), late]);
+    limit.abort();
+  }
+
   async #attachAll(sandbox: SandboxRef, late: boolean): Promise<AttachOutcome> {
     const attached: ClaimDevice[] = [];
     const failed: Error[] = [];
     for (const record of this.#parts.store.ofPod(sandbox.podUid)) {
+      if (this.#isStopping) break; // the next agent finds in the store what is left to do
       try {
         attached.push(await this.#attachOne(record, sandbox, late));
       } catch (error) {
@@ -120,6 +137,7 @@ export class Ferry {
   async #detachAll(records: readonly ClaimDevice[], stillApplies: (record: ClaimDevice) => boolean): Promise<void> {
     const failures: Error[] = [];
     for (const known of records) {
+      if (this.#isStopping) throw new ClaimError("the agent is stopping; the next one brings the devices home");
       try {
         await this.#pods.run(known.podUid, async () => {
           const record = this.#parts.store.get(known);

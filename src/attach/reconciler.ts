@@ -68,7 +68,7 @@ export class Reconciler implements Disposable {
     this.#watcher.setFiles(paths.map((path) => this.#parts.files.local(path)));
   }
 
-  /** Runs until `signal` aborts. */
+  /** Runs until `signal` aborts. A device that is under way then is the ferry's to see through. */
   async run(signal: AbortSignal): Promise<void> {
     this.request("start");
     for (let failures = 0; !signal.aborted; ) {
@@ -78,12 +78,12 @@ export class Reconciler implements Disposable {
       this.#wake.reasons.clear();
       const reason = reasons[0] ?? (failures > 0 ? "retry" : "timer");
       this.#parts.onRun(reason);
-      failures = (await this.#reconcile(reason)) ? 0 : failures + 1;
+      failures = (await orAborted(this.#reconcile(reason, signal), signal)) ? 0 : failures + 1;
     }
   }
 
   /** Answers whether everything is where it should be. */
-  async #reconcile(reason: string): Promise<boolean> {
+  async #reconcile(reason: string, signal: AbortSignal): Promise<boolean> {
     const { store, receipts, ferry, log } = this.#parts;
     const plan = reconcilePlan({
       records: store.records,
@@ -104,13 +104,18 @@ export class Reconciler implements Disposable {
     for (const claimUid of plan.removeReceipts)
       attempt("remove a stale receipt", claimUid, () => receipts.remove(claimUid));
     // detachSandbox logs each device that stays away: here only the retry matters.
-    for (const sandboxId of plan.detach)
-      ok =
-        (await ferry.detachSandbox(sandboxId).then(
-          () => true,
-          () => false,
-        )) && ok;
-    for (const sandbox of plan.attach) ok = (await ferry.attachSandbox(sandbox, true)).failed.length === 0 && ok;
+    for (const sandboxId of plan.detach) {
+      const detached = ferry.detachSandbox(sandboxId).then(
+        () => true,
+        () => false,
+      );
+      ok = (await detached) && ok;
+      if (signal.aborted) return false;
+    }
+    for (const sandbox of plan.attach) {
+      ok = (await ferry.attachSandbox(sandbox, true)).failed.length === 0 && ok;
+      if (signal.aborted) return false;
+    }
     for (const claimUid of plan.writeReceipts) attempt("write a receipt", claimUid, () => ferry.writeReceipt(claimUid));
     this.watchNamespaces();
     return ok;
@@ -128,5 +133,17 @@ export class Reconciler implements Disposable {
 
   [Symbol.dispose](): void {
     this.#watcher[Symbol.dispose]();
+  }
+}
+
+/** What `work` answers, or `undefined` as soon as `signal` aborts. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const onAbort = () => resolve(undefined);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
   }
 }

@@ -31,3 +31,20 @@ test("KeyedMutex.run() goes on after a task that failed", async () => {
   expect(failed).rejects.toThrow("no");
   expect(await next).toBe(7);
 });
+
+test("KeyedMutex.idle() waits for tasks of all keys, also for those that come meanwhile", async () => {
+  const mutex = new KeyedMutex();
+  await mutex.idle();
+  const seen: string[] = [];
+  const first = Promise.withResolvers<void>();
+  void mutex.run("a", async () => {
+    await first.promise;
+    void mutex.run("b", async () => {
+      seen.push("late");
+    });
+  });
+  const idle = mutex.idle().then(() => seen.push("idle"));
+  first.resolve();
+  await idle;
+  expect(seen).toEqual(["late", "idle"]);
+});

@@ -14,6 +14,11 @@ export class KeyedMutex {
     return mine;
   }
 
+  /** Resolves when no task is under way or waiting. */
+  async idle(): Promise<void> {
+    while (this.#tails.size > 0) await Promise.allSettled(this.#tails.values());
+  }
+
   /** Keys with a task under way or waiting. */
   get busyKeys(): number {
     return this.#tails.size;
