@@ -23,6 +23,10 @@ export async function main(
         process.stdout.write(await devices(line.config, line.output, createWorker));
         return 0;
       }
+      case "validate": {
+        const { validate } = await import("./validate.ts");
+        return await validate(line.files, line.output, line.config);
+      }
       case "run": {
         const { run } = await import("./run.ts");
         await run(line.config, line.warnings, createWorker);

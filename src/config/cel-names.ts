@@ -32,9 +32,17 @@ const TYPES: ReadonlySet<string> = new Set([
   "type",
 ]);
 
-/** One sentence for each name that has no meaning here. */
-export function nameProblems(expr: Expr, variables: Variables, overloads: Overloads): string[] {
+export interface NameProblems {
+  /** One sentence for each name that means nothing to anybody. */
+  readonly wrong: readonly string[];
+  /** One sentence for each function that we do not have, though others may. */
+  readonly unknown: readonly string[];
+}
+
+/** What is wrong with the names in an expression. */
+export function nameProblems(expr: Expr, variables: Variables, overloads: Overloads): NameProblems {
   const problems = new Set<string>();
+  const unknown = new Set<string>();
   const known = (name: string, locals: ReadonlySet<string>): boolean =>
     locals.has(name) || Object.hasOwn(variables, name) || TYPES.has(name);
 
@@ -53,7 +61,7 @@ export function nameProblems(expr: Expr, variables: Variables, overloads: Overlo
     const qualified = call.target && qualifiedName(call.target);
     if (qualified !== undefined && !known(root(qualified), locals)) {
       const name = `${qualified}.${call.function}`;
-      if (!overloads.has(name)) problems.add(unknownFunction(name));
+      if (!overloads.has(name)) unknown.add(unknownFunction(name));
     } else {
       if (call.target) walk(call.target, locals);
       if (!OPERATORS.has(call.function)) checkOverload(call);
@@ -65,7 +73,7 @@ export function nameProblems(expr: Expr, variables: Variables, overloads: Overlo
     const fits = overloads
       .get(name)
       ?.some(({ arity, isMethod }) => arity === args.length && isMethod === (target !== undefined));
-    if (!fits) problems.add(unknownFunction(name));
+    if (!fits) unknown.add(unknownFunction(name));
   };
 
   const walk = (at: Expr | undefined, locals: ReadonlySet<string>): void => {
@@ -90,7 +98,7 @@ export function nameProblems(expr: Expr, variables: Variables, overloads: Overlo
         break;
       case "structExpr": {
         const { messageName, entries } = at.exprKind.value;
-        if (messageName !== "") problems.add(unknownFunction(`${messageName}{}`));
+        if (messageName !== "") unknown.add(unknownFunction(`${messageName}{}`));
         for (const entry of entries) {
           if (entry.keyKind.case === "mapKey") walk(entry.keyKind.value, locals);
           walk(entry.value, locals);
@@ -109,7 +117,7 @@ export function nameProblems(expr: Expr, variables: Variables, overloads: Overlo
   };
 
   walk(expr, new Set());
-  return [...problems];
+  return { wrong: [...problems], unknown: [...unknown] };
 }
 
 /**

@@ -22,9 +22,12 @@ export interface CelEnvironment {
   readonly registry?: Registry;
 }
 
+/** The expression may well be right, but holds what only the API server's CEL knows. */
+export class UnknownToUsError extends ConfigError {}
+
 export interface Compiler {
   readonly cel: CelModule;
-  /** Throws a ConfigError; `where` names the expression. */
+  /** Throws a ConfigError, an UnknownToUsError where nothing else is wrong; `where` names the expression. */
   compile(source: string, where: string): Program;
 }
 
@@ -43,8 +46,9 @@ export async function loadCel(environment: (cel: CelModule) => CelEnvironment): 
         throw new ConfigError(where, `is longer than ${MAX_SOURCE_BYTES} bytes`);
       const parsed = parse(cel, source, where);
       expandBindings(parsed.expr);
-      const problems = nameProblems(parsed.expr, variables, overloads);
-      if (problems.length > 0) throw new ConfigError(where, problems.join("; "));
+      const { wrong, unknown } = nameProblems(parsed.expr, variables, overloads);
+      if (wrong.length > 0) throw new ConfigError(where, [...wrong, ...unknown].join("; "));
+      if (unknown.length > 0) throw new UnknownToUsError(where, unknown.join("; "));
       const evaluate = cel.plan(env, parsed);
       return (bindings) => {
         const result: unknown = evaluate(bindings);
@@ -64,11 +68,9 @@ function parse(
   } catch (cause) {
     const bare = source.replace(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/g, '""');
     const optional = /\.\?|\[\?/.exec(bare)?.[0];
-    const problem =
-      optional === undefined
-        ? `is not a CEL expression: ${describeError(cause)}`
-        : `"${optional}" needs the scheduler, netferry cannot evaluate it`;
-    throw new ConfigError(where, problem, { cause });
+    if (optional === undefined)
+      throw new ConfigError(where, `is not a CEL expression: ${describeError(cause)}`, { cause });
+    throw new UnknownToUsError(where, `"${optional}" needs the scheduler, netferry cannot evaluate it`, { cause });
   }
 }
 

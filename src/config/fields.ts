@@ -1,7 +1,7 @@
 /** Building blocks of the configuration's schema. */
 
 import { z } from "zod";
-import { type Family, parseHardwareAddress, parseIp, parsePrefix } from "./ip.ts";
+import { familyOf, parseHardwareAddress, parseIp, parsePrefix } from "./ip.ts";
 
 /** Go's decoder takes null for "not given", so manifests written for DRANET may hold it. */
 export function optional<S extends z.ZodType>(schema: S) {
@@ -67,12 +67,6 @@ export const flag = z.boolean();
 
 /** A routing table; the kernel's numbers have 32 bits, 0 means main. */
 export const routingTable = wholeNumber(0, 0xffff_ffff);
-
-/** The family of an address or prefix, or `undefined` where it is neither (another problem, reported elsewhere). */
-export function familyOf(value: unknown): Family | undefined {
-  if (typeof value !== "string") return undefined;
-  return (parseIp(value) ?? parsePrefix(value))?.family;
-}
 
 /** True unless both are addresses or prefixes of different families. */
 export function sameFamily(left: unknown, right: unknown): boolean {

@@ -125,7 +125,15 @@ describe("parseCommandLine() names the flag and what is wrong when", () => {
     [["---x"], "---x: is not a flag; write --name or --name=value"],
     [["device"], "device: is not a command of netferry (did you mean devices?)"],
     [["run", "fast"], "fast: is one word too many after run"],
-    [["-o", "json"], "-o: belongs to the command devices, not to run"],
+    [["-o", "json"], "-o: belongs to the commands devices and validate, not to run"],
+    [["validate"], "-f: is needed: name a file to validate, or - for standard input"],
+    [["validate", "-f", ""], "-f: names no file"],
+    [["validate", "-f", "x", "-o", "yaml"], '-o: "yaml" is not one of text, json'],
+    [["devices", "-f", "x"], "-f: belongs to the command validate, not to devices"],
+    [
+      ["--claim-may-set=ethtool.ring"],
+      '--claim-may-set: "ethtool.ring" holds "ethtool.ring", which is no field of the configuration (did you mean ethtool.rings?)',
+    ],
     [["devices", "-o", "jsn"], '-o: "jsn" is not one of table, wide, json, yaml, slice (did you mean json?)'],
   ];
   for (const [argv, message] of cases) test(argv.join(" "), () => expect(problem(...argv)).toBe(message));
@@ -141,6 +149,23 @@ describe("parseCommandLine() with a command", () => {
     const line = parseCommandLine(["--sysfs-root=/s", "devices", "-o", "json", "--filter="]);
     expect(line).toMatchObject({ command: "devices", output: "json", config: { sysfsRoot: "/s", filter: "" } });
     expect(parseCommandLine(["devices", "--output=slice"])).toMatchObject({ output: "slice" });
+    expect(
+      parseCommandLine([
+        "validate",
+        "-f",
+        "a",
+        "--filename=-",
+        "-f",
+        "a",
+        "--strict-claims",
+        "--claim-may-set=ethtool",
+      ]),
+    ).toMatchObject({
+      command: "validate",
+      files: ["a", "-"],
+      output: "text",
+      config: { strictClaims: true, claimMaySet: ["ethtool"] },
+    });
     expect(parseCommandLine(["version"])).toEqual({ command: "version" });
     expect(parseCommandLine(["demo"]).command).toBe("demo");
   });

@@ -13,6 +13,8 @@ export type Config = { readonly [Key in keyof Flags]: ReturnType<Flags[Key]["par
 
 export const OUTPUTS = ["table", "wide", "json", "yaml", "slice"] as const;
 export type Output = (typeof OUTPUTS)[number];
+const VALIDATE_OUTPUTS = ["text", "json"] as const;
+export type ValidateOutput = (typeof VALIDATE_OUTPUTS)[number];
 
 export type CommandLine =
   | { readonly command: "run"; readonly config: Config; readonly warnings: readonly string[] }
@@ -22,16 +24,25 @@ export type CommandLine =
       readonly warnings: readonly string[];
       readonly output: Output;
     }
+  | {
+      readonly command: "validate";
+      readonly config: Config;
+      /** Paths; `-` is standard input. */
+      readonly files: readonly string[];
+      readonly output: ValidateOutput;
+    }
   | { readonly command: "demo"; readonly config: Config; readonly warnings: readonly string[] }
   | { readonly command: "version" }
   | { readonly command: "help"; readonly text: string };
 
-export const COMMANDS = ["run", "devices", "version", "demo", "help"] as const;
+export const COMMANDS = ["run", "devices", "validate", "version", "demo", "help"] as const;
 
 const KNOWN: ReadonlyMap<string, boolean> = new Map([
   ...[...Object.values(FLAGS), ...KLOG_FLAGS, ...UNSERVED_FLAGS].map(
     ({ name, isBoolean }) => [name, isBoolean] as const,
   ),
+  ["f", false],
+  ["filename", false],
   ["o", false],
   ["output", false],
   ["help", true],
@@ -47,8 +58,15 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   if (command === undefined) throw new ConfigError(word, `is not a command of netferry${suggestion(word, COMMANDS)}`);
   if (surplus !== undefined) throw new ConfigError(surplus, `is one word too many after ${command}`);
   if (command === "help") return { command, text: helpText() };
-  const output = parseOutput(command, flags.get("o") ?? flags.get("output"));
+  const files = parseFiles(command, [...(flags.get("f") ?? []), ...(flags.get("filename") ?? [])]);
+  const wanted = flags.get("o") ?? flags.get("output");
   const config = buildConfig(flags);
+  if (command === "validate") {
+    return { command, config, files, output: parseOutput(VALIDATE_OUTPUTS, wanted) };
+  }
+  if (wanted !== undefined && command !== "devices")
+    throw new ConfigError("-o", `belongs to the commands devices and validate, not to ${command}`);
+  const output = parseOutput(OUTPUTS, wanted);
   if (command === "version") return { command };
   const warnings = warningsFor(flags);
   if (command === "devices") return { command, config, warnings, output };
@@ -72,17 +90,24 @@ export function buildConfig(values: ReadonlyMap<string, readonly string[]>): Con
   return Object.freeze(Object.fromEntries(entries)) as Config;
 }
 
-function parseOutput(command: string, given: readonly string[] | undefined): Output {
-  if (given === undefined) return "table";
-  if (command !== "devices") throw new ConfigError("-o", `belongs to the command devices, not to ${command}`);
-  const text = given.at(-1) ?? "";
-  const output = OUTPUTS.find((known) => known === text);
+/** The first of `outputs` is the default. */
+function parseOutput<T extends string>(outputs: readonly [T, ...T[]], given: readonly string[] | undefined): T {
+  const text = given?.at(-1) ?? outputs[0];
+  const output = outputs.find((known) => known === text);
   if (output === undefined)
     throw new ConfigError(
       "-o",
-      `${JSON.stringify(text)} is not one of ${OUTPUTS.join(", ")}${suggestion(text, OUTPUTS)}`,
+      `${JSON.stringify(text)} is not one of ${outputs.join(", ")}${suggestion(text, outputs)}`,
     );
   return output;
+}
+
+function parseFiles(command: string, given: readonly string[]): readonly string[] {
+  if (command === "validate") {
+    if (given.length === 0) throw new ConfigError("-f", "is needed: name a file to validate, or - for standard input");
+    if (given.includes("")) throw new ConfigError("-f", "names no file");
+  } else if (given.length > 0) throw new ConfigError("-f", `belongs to the command validate, not to ${command}`);
+  return [...new Set(given)];
 }
 
 function checkTogether(config: Config, flags: ReadonlyMap<string, readonly string[]>): void {

@@ -11,6 +11,8 @@ into its pod and home again.
 
 Usage: netferry [run] [flags]         the agent
        netferry devices [-o FORMAT]   list the devices of this host as table, wide, json, yaml or slice
+       netferry validate -f FILE      say what is wrong with a configuration, or with a manifest that carries one;
+                                      - is standard input, -o json for programs, -f may be repeated
        netferry demo                  show the whole life of a claim on this machine
        netferry version
        netferry help

@@ -1,6 +1,6 @@
 /** What fields of `interface` ask of each other, as DRANET has it (pkg/apis/validation.go) and the kernel wants it. */
 
-import { familyOf } from "./fields.ts";
+import { familyOf } from "./ip.ts";
 import type { InterfaceConfig } from "./interface.ts";
 import type { FieldRule } from "./refine-all.ts";
 

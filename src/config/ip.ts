@@ -92,3 +92,9 @@ function formatBytes(bytes: readonly number[]): string {
   if (best.length < 2) return groups.join(":");
   return `${groups.slice(0, best.at).join(":")}::${groups.slice(best.at + best.length).join(":")}`;
 }
+
+/** The family of an address or prefix, or `undefined` where it is neither (another problem, reported elsewhere). */
+export function familyOf(value: unknown): Family | undefined {
+  if (typeof value !== "string") return undefined;
+  return (parseIp(value) ?? parsePrefix(value))?.family;
+}

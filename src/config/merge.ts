@@ -6,6 +6,7 @@
  */
 
 import { ClaimError } from "../lib/errors.ts";
+import { appliesTo } from "./applies-to.ts";
 import { type Authority, authorityProblems, DEFAULT_AUTHORITY, isWithin } from "./authority.ts";
 import {
   type ClassConfig,
@@ -48,11 +49,6 @@ export function configFor(
   if (problems.length > 0)
     throw new ClaimError(`request ${request} has no valid configuration: ${problems.join("; ")}`);
   return merged;
-}
-
-/** Whether an entry's list of requests means this one. */
-export function appliesTo(requests: readonly string[], request: string): boolean {
-  return requests.length === 0 || requests.includes(request) || requests.includes(request.split("/", 1)[0] ?? request);
 }
 
 /** What one entry alone says, or everything that is wrong with it. */

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { ConfigError } from "../lib/errors.ts";
 import { type EthtoolConfig, ethtoolSchema } from "./ethtool.ts";
 import { SECTIONS, WHOLE_FIELDS } from "./field-table.ts";
-import { familyOf, optional, optionalText } from "./fields.ts";
+import { optional, optionalText } from "./fields.ts";
 import { type InterfaceConfig, interfaceSchema } from "./interface.ts";
 import { type NeighborConfig, neighborSchema } from "./neighbors.ts";
 import { refineAll } from "./refine-all.ts";

@@ -5,7 +5,7 @@
 
 import type { CelInput, CelMap } from "@bufbuild/cel";
 import type { Message } from "@bufbuild/protobuf";
-import { type Compiler, loadCel, type Program } from "../config/cel.ts";
+import { type Compiler, loadCel, type Program, UnknownToUsError } from "../config/cel.ts";
 import type { AttributeValue, Device } from "../inventory/device.ts";
 import { ClaimError, describeError } from "../lib/errors.ts";
 
@@ -24,12 +24,7 @@ const FIELDS = ["driver", "allowMultipleAllocations", "attributes", "capacity"];
 
 /** Loads the CEL library. `driver` is the domain of attributes whose name has none. */
 export async function loadSelectors(driver: string): Promise<Selectors> {
-  const { functions, registry, semverValue } = await import("./selector-types.ts");
-  const compiler = await loadCel((cel) => ({
-    variables: { device: { fields: FIELDS } },
-    functions: functions(cel),
-    registry,
-  }));
+  const { compiler, semverValue } = await loadCompiler();
   const programs = new Map<string, Program>();
   const programFor = (expression: string): Program => {
     const known = programs.get(expression);
@@ -47,6 +42,30 @@ export async function loadSelectors(driver: string): Promise<Selectors> {
       throw new ClaimError(`selector ${quote(expression)} is neither true nor false for device ${device.name}`);
     },
   };
+}
+
+/** Loads the CEL library; the answer says what is wrong with an expression, as far as we know the scheduler's CEL. */
+export async function loadSelectorCheck(): Promise<(expression: string) => string | undefined> {
+  const { compiler } = await loadCompiler();
+  return (expression) => {
+    try {
+      compiler.compile(expression, "");
+      return undefined;
+    } catch (error) {
+      if (error instanceof UnknownToUsError) return undefined;
+      return describeError(error);
+    }
+  };
+}
+
+async function loadCompiler() {
+  const { functions, registry, semverValue } = await import("./selector-types.ts");
+  const compiler = await loadCel((cel) => ({
+    variables: { device: { fields: FIELDS } },
+    functions: functions(cel),
+    registry,
+  }));
+  return { compiler, semverValue };
 }
 
 /** For claims without any selector, which then need no CEL library. */
