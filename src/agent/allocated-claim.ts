@@ -1,6 +1,6 @@
 import type { AllocatedClaim } from "../attach/prepare.ts";
 import type { Authority } from "../config/authority.ts";
-import { type ConfigEntry, configFor } from "../config/merge.ts";
+import type { ConfigEntry } from "../config/merge.ts";
 
 import { ClaimError } from "../lib/errors.ts";
 
@@ -18,8 +18,12 @@ interface ClaimFacts {
   readonly configs: readonly ConfigEntry[];
 }
 
-/** Each device with the configuration that applies to its request. Throws a ClaimError for an invalid one. */
-export function allocatedClaim(facts: ClaimFacts, authority: Authority): AllocatedClaim {
+/**
+ * Each device with the configuration that applies to its request. Rejects with a ClaimError for an invalid one. The
+ * schema is loaded with the first claim: an idle agent does without its megabytes.
+ */
+export async function allocatedClaim(facts: ClaimFacts, authority: Authority): Promise<AllocatedClaim> {
+  const { configFor } = await import("../config/merge.ts");
   const { uid, namespace, name, results, configs } = facts;
   try {
     const devices = results.map((result) => ({ ...result, config: configFor(configs, result.request, authority) }));

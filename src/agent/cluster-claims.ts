@@ -5,10 +5,10 @@ import { cdiDeviceId } from "../cdi/receipt.ts";
 import { baseRequest, type ClaimDevice } from "../claims/record.ts";
 import type { Authority } from "../config/authority.ts";
 import type { ClaimRef, ClaimsService, PreparedDevice } from "../dra/claims-service.ts";
-import { type ClaimFacts, readClaim } from "../kube/claims.ts";
+import type { ClaimFacts } from "../kube/claims.ts";
 import type { KubeClient } from "../kube/client/kube-client.ts";
 import { isForbidden } from "../kube/client/kube-error.ts";
-import { type PodFacts, readPod } from "../kube/pods.ts";
+import type { PodFacts } from "../kube/pods.ts";
 import { ClaimError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { allocatedClaim } from "./allocated-claim.ts";
@@ -52,6 +52,7 @@ export class ClusterClaims implements ClaimsService {
   async #prepare(ref: ClaimRef, signal: AbortSignal): Promise<readonly PreparedDevice[]> {
     const { client, driver } = this.#parts;
     const named = `claim ${ref.namespace}/${ref.name}`;
+    const { readClaim } = await import("../kube/claims.ts"); // as late as the schema of allocatedClaim
     const facts = await readClaim(client, ref, driver, signal);
     if (facts === undefined) throw new ClaimError(`${named} does not exist any more`);
     if (facts.uid !== ref.uid)
@@ -63,7 +64,8 @@ export class ClusterClaims implements ClaimsService {
     const pod = await this.#consumer(facts, named, signal);
     const problem = this.#parts.runtimeProblem();
     if (problem !== undefined) throw new ClaimError(problem);
-    const records = await prepareClaim(this.#parts, allocatedClaim(facts, this.#parts.authority), pod, signal);
+    const allocated = await allocatedClaim(facts, this.#parts.authority);
+    const records = await prepareClaim(this.#parts, allocated, pod, signal);
     this.#parts.log.info("claim prepared", {
       claimUid: facts.uid,
       claim: `${facts.namespace}/${facts.name}`,
@@ -122,6 +124,7 @@ export class ClusterClaims implements ClaimsService {
     ref: { namespace: string; name: string },
     signal: AbortSignal,
   ): Promise<PodFacts | undefined | "forbidden"> {
+    const { readPod } = await import("../kube/pods.ts");
     try {
       return await readPod(this.#parts.client, ref, signal);
     } catch (error) {

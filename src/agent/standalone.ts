@@ -126,7 +126,7 @@ class StandaloneClaims {
       );
     await prepareClaim(
       { ...this.#parts, findDevice: (device, signal) => findDevice(inventory, device, signal) },
-      { ...allocatedClaim(facts, this.#parts.config), alias: name },
+      { ...(await allocatedClaim(facts, this.#parts.config)), alias: name },
       pod,
       AbortSignal.timeout(PREPARE_LIMIT_MS),
     );

@@ -1,7 +1,7 @@
 /** What fields of `interface` ask of each other, as DRANET has it (pkg/apis/validation.go) and the kernel wants it. */
 
-import { familyOf } from "./ip.ts";
 import type { InterfaceConfig } from "./interface.ts";
+import { familyOf } from "./ip.ts";
 import type { FieldRule } from "./refine-all.ts";
 
 /** IPv6's least MTU, RFC 8200: below it the kernel takes IPv6 off the link, settings included. */

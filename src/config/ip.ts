@@ -21,7 +21,7 @@ export interface Prefix extends Ip {
 /** No zone, no IPv4-mapped IPv6 address: the kernel would refuse either. */
 export function parseIp(text: string): Ip | undefined {
   const bytes = parseBytes(text);
-  return bytes && { family: familyOf(bytes), text: formatBytes(bytes) };
+  return bytes && { family: familyOfBytes(bytes), text: formatBytes(bytes) };
 }
 
 /** `address/length`, both needed. */
@@ -35,7 +35,7 @@ export function parsePrefix(text: string): Prefix | undefined {
   const canonical = formatBytes(bytes);
   const network = bytes.map((byte, i) => byte & (0xff00 >> Math.min(8, Math.max(0, length - i * 8))) & 0xff);
   return {
-    family: familyOf(bytes),
+    family: familyOfBytes(bytes),
     text: canonical,
     length,
     cidr: `${canonical}/${length}`,
@@ -73,7 +73,7 @@ function groupBytes(text: string): number[] {
   });
 }
 
-function familyOf(bytes: readonly number[]): Family {
+function familyOfBytes(bytes: readonly number[]): Family {
   return bytes.length === 4 ? "ipv4" : "ipv6";
 }
 

@@ -10,6 +10,7 @@ import { type EthtoolConfig, ethtoolSchema } from "./ethtool.ts";
 import { SECTIONS, WHOLE_FIELDS } from "./field-table.ts";
 import { optional, optionalText } from "./fields.ts";
 import { type InterfaceConfig, interfaceSchema } from "./interface.ts";
+import { familyOf } from "./ip.ts";
 import { type NeighborConfig, neighborSchema } from "./neighbors.ts";
 import { refineAll } from "./refine-all.ts";
 import { type RouteConfig, routeSchema } from "./routes.ts";

@@ -4,7 +4,6 @@ import type { Clock } from "../lib/clock.ts";
 import { ConflictError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Backoff } from "../lib/retry.ts";
-import { parseClaim, readClaim } from "./claims.ts";
 import type { KubeClient } from "./client/kube-client.ts";
 import { isForbidden, isNotFound, KubeError } from "./client/kube-error.ts";
 import { type DatedCondition, type DeviceStatus, dated, isSameStatus } from "./device-status.ts";
@@ -80,6 +79,7 @@ export class ClaimStatusWriter {
     let before = this.#known.get(claim.uid);
     if (before === undefined) {
       if (describe(claim.uid) === undefined) return;
+      const { readClaim } = await import("./claims.ts"); // zod, which an idle agent does without
       const found = await readClaim(client, claim, driver, signal);
       if (found?.uid !== claim.uid) return;
       before = found.devices;
@@ -92,6 +92,7 @@ export class ClaimStatusWriter {
         query: { fieldManager: driver, force: true },
         timeoutMs: REQUEST_LIMIT_MS,
       });
+      const { parseClaim } = await import("./claims.ts");
       const kept = parseClaim(stored, driver).devices;
       log.debug("claim status written", { claimUid: claim.uid, claim: nameOf(claim), devices: wanted.length });
       if (!isSameStatus(wanted, kept))

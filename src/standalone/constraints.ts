@@ -1,6 +1,6 @@
 /** matchAttribute and distinctAttribute, kept up while devices are chosen one after the other. */
 
-import { appliesTo } from "../config/merge.ts";
+import { appliesTo } from "../config/applies-to.ts";
 import type { Device } from "../inventory/device.ts";
 import type { Constraint } from "./objects.ts";
 
