@@ -148,6 +148,32 @@ test("ClaimStatusWriter gives up for a claim that is gone, and for an entry that
   expect(writer.lines.filter((line) => line.includes("is refused")).join()).toContain("must be an allocated device");
 });
 
+test("ClaimStatusWriter is silent about a claim that lost its allocation before its devices were home", async () => {
+  const claim = newClaim(["a", "b"]);
+  writer.change(claim, [status("a", "True"), status("b", "True")]);
+  await eventually("both are there", () => shown(claim) === "a True, b True");
+  const path = `${CLAIMS}/${claim.name}`;
+  const { status: _, ...bare } = server.store.get(path) ?? { metadata: {} };
+  server.store.replace(CLAIMS, { ...bare, metadata: { ...bare.metadata } });
+  writer.change(claim, [status("b", "True")]);
+  await eventually("it has asked why", () => server.seen.at(-1)?.method === "GET" && server.writes.length === 2);
+  writer.change(claim, undefined);
+  const good = newClaim(["a"]);
+  writer.change(good, [status("a", "True")]);
+  await eventually("the good one is written", () => shown(good) === "a True");
+  expect(writer.lines.filter((line) => !line.includes('"level":"debug"'))).toEqual([]);
+});
+
+test("ClaimStatusWriter takes a refusal over resourceclaims/driver for a missing permission", async () => {
+  const claim = newClaim(["a"]);
+  const message = `status.devices: Forbidden: changing status.devices requires resource="resourceclaims/driver", verb="[associated-node:patch]" permission`;
+  server.intercept = ({ method }) =>
+    method === "PATCH" ? { status: 422, body: { reason: "Invalid", message } } : undefined;
+  writer.change(claim, [status("a", "True")]);
+  await eventually("it is said", () => writer.lines.some((line) => line.includes("may not be written")));
+  expect(writer.writer.pending).toBe(1);
+});
+
 test("ClaimStatusWriter says once which permission is missing, and goes on with what it may write", async () => {
   const closed = [newClaim(["a"]), newClaim(["a"])];
   server.intercept = ({ method, path }) =>

@@ -5,8 +5,9 @@ import { ConflictError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Backoff } from "../lib/retry.ts";
 import type { KubeClient } from "./client/kube-client.ts";
-import { isForbidden, isNotFound, KubeError } from "./client/kube-error.ts";
+import { isNotFound, KubeError } from "./client/kube-error.ts";
 import { type DatedCondition, type DeviceStatus, dated, isSameStatus } from "./device-status.ts";
+import { isPermissionMissing, isRefused } from "./status-refusals.ts";
 import { type Verdict, WriteQueue } from "./write-queue.ts";
 
 export interface ClaimId {
@@ -87,13 +88,8 @@ export class ClaimStatusWriter {
     const described = describe(claim.uid);
     const wanted = dated(described ?? [], before, clock.nowMs());
     if (!isSameStatus(wanted, before)) {
-      const stored = await client.patch(`${claimPath(claim)}/status`, "apply", applyBody(claim, wanted), {
-        signal,
-        query: { fieldManager: driver, force: true },
-        timeoutMs: REQUEST_LIMIT_MS,
-      });
-      const { parseClaim } = await import("./claims.ts");
-      const kept = parseClaim(stored, driver).devices;
+      const kept = await this.#apply(claim, wanted, signal);
+      if (kept === undefined) return;
       log.debug("claim status written", { claimUid: claim.uid, claim: nameOf(claim), devices: wanted.length });
       if (!isSameStatus(wanted, kept))
         log.warn("the API server keeps another claim status than it was sent: a feature gate may be off there", {
@@ -108,19 +104,43 @@ export class ClaimStatusWriter {
     else this.#known.set(claim.uid, wanted);
   }
 
+  /** What the server has of ours after it; `undefined` when the claim is not allocated any more. */
+  async #apply(
+    claim: ClaimId,
+    devices: readonly DeviceStatus<DatedCondition>[],
+    signal: AbortSignal,
+  ): Promise<readonly DeviceStatus<DatedCondition>[] | undefined> {
+    const { client, driver } = this.#options;
+    const { parseClaim, readClaim } = await import("./claims.ts");
+    try {
+      const stored = await client.patch(`${claimPath(claim)}/status`, "apply", applyBody(claim, devices), {
+        signal,
+        query: { fieldManager: driver, force: true },
+        timeoutMs: REQUEST_LIMIT_MS,
+      });
+      return parseClaim(stored, driver).devices;
+    } catch (error) {
+      if (!isRefused(error) || isPermissionMissing(error)) throw error;
+      // The claim of a pod that is deleted at once loses its allocation, and with it its status, before we are done.
+      const found = await readClaim(client, claim, driver, signal);
+      if (found?.uid === claim.uid && found.allocated) throw error;
+      this.#known.delete(claim.uid);
+      return undefined;
+    }
+  }
+
   #judge(error: unknown, claim: ClaimId): Verdict {
+    if (isPermissionMissing(error)) return "later";
     // Whatever it was, the server's view may differ from what we know now.
-    if (!isForbidden(error)) this.#known.delete(claim.uid);
+    this.#known.delete(claim.uid);
     if (error instanceof ConflictError) return "retry"; // another UID: the reading before the next try finds out
-    if (!(error instanceof KubeError) || error.status === 400 || error.status === 422) return "drop";
-    if (isNotFound(error)) return "drop";
-    return isForbidden(error) ? "later" : "retry";
+    return !(error instanceof KubeError) || isRefused(error) || isNotFound(error) ? "drop" : "retry";
   }
 
   #tell(error: unknown, claim: ClaimId, verdict: Verdict, delayMs: number): void {
     const { log } = this.#options;
     const fields = { claimUid: claim.uid, claim: nameOf(claim), error };
-    if (isForbidden(error)) this.#tellForbidden({ ...fields, delayMs });
+    if (isPermissionMissing(error)) this.#tellForbidden({ ...fields, delayMs });
     else if (isNotFound(error)) log.debug("the claim is gone, and its status with it", fields);
     else if (verdict === "drop") log.error("claim status is refused and will not be written", fields);
     else log.warn("claim status cannot be written, trying again", { ...fields, delayMs });
