@@ -1,7 +1,6 @@
 import type { AllocatedClaim } from "../attach/prepare.ts";
 import type { Authority } from "../config/authority.ts";
 import type { ConfigEntry } from "../config/merge.ts";
-
 import { ClaimError } from "../lib/errors.ts";
 
 interface ClaimFacts {
