@@ -51,7 +51,9 @@ export async function runAgent(
   const store = parts.use(ClaimStore.open(config.dbPath === "" ? ":memory:" : config.dbPath, bootId(config.procRoot)));
   const files = new NetnsFiles(config.netnsDir);
   const held = parts.use(new HeldNamespaces(kernel.hook, files));
-  const receipts = new Receipts(config.cdiDir, config.driverName);
+  // Who has the cluster's credentials from the place where a pod has them is in one.
+  const inPod = config.kubeconfig === "" && !config.standalone;
+  const receipts = new Receipts(config.cdiDir, config.driverName, inPod ? "/" : undefined);
   const routeTo = new Set<string>();
   const heldDevices = (): readonly Device[] => store.records.map((record) => record.published);
   const inventory = new Inventory({
@@ -116,6 +118,7 @@ export async function runAgent(
     clock,
     log,
     routeTo,
+    receiptsUnseen: receipts.unseen !== undefined,
     runtimeProblem: () =>
       session?.state.synchronised === true
         ? undefined
@@ -127,6 +130,7 @@ export async function runAgent(
     reconciler,
     store,
     driver: config.driverName,
+    receiptsUnseen: receipts.unseen !== undefined,
     log: log.child({ part: "gate" }),
     onRefusal: (reason) => metrics.containerRefused(reason),
     ...mode.gate,

@@ -28,6 +28,8 @@ export interface ClusterClaimsParts extends PrepareParts {
   readonly reports: ClaimReporter;
   readonly runtimeHandlers: readonly string[];
   readonly runtimeProblem: () => string | undefined;
+  /** The runtime does not see our CDI directory. */
+  readonly receiptsUnseen: boolean;
   readonly log: Logger;
   /** A claim came or went: what is published of its devices may change. */
   readonly onChange: () => void;
@@ -35,9 +37,20 @@ export interface ClusterClaimsParts extends PrepareParts {
 
 export class ClusterClaims implements ClaimsService {
   readonly #parts: ClusterClaimsParts;
+  #toldForbidden = false;
 
   constructor(parts: ClusterClaimsParts) {
     this.#parts = parts;
+  }
+
+  /** Once: it concerns every claim. */
+  #tellForbidden(error: unknown): void {
+    if (this.#toldForbidden) return;
+    this.#toldForbidden = true;
+    this.#parts.log.warn(
+      "pods may not be read, so RuntimeClass, hostNetwork and the containers that name a claim are not known: the service account needs get on pods",
+      { error },
+    );
   }
 
   async prepare(ref: ClaimRef, signal: AbortSignal): Promise<readonly PreparedDevice[]> {
@@ -93,7 +106,8 @@ export class ClusterClaims implements ClaimsService {
       requests: [request],
       pool: record.pool,
       device: record.device,
-      cdiDeviceIds: [cdiDeviceId(this.#parts.driver, record.claimUid, request)],
+      // An id that the runtime cannot resolve would keep the container from starting for ever.
+      cdiDeviceIds: this.#parts.receiptsUnseen ? [] : [cdiDeviceId(this.#parts.driver, record.claimUid, request)],
       ...(record.shareId === "" ? {} : { shareId: record.shareId }),
     };
   }
@@ -128,7 +142,10 @@ export class ClusterClaims implements ClaimsService {
     try {
       return await readPod(this.#parts.client, ref, signal);
     } catch (error) {
-      if (isForbidden(error)) return "forbidden";
+      if (isForbidden(error)) {
+        this.#tellForbidden(error);
+        return "forbidden";
+      }
       throw new ClaimError(`pod ${ref.namespace}/${ref.name} cannot be read`, { cause: error });
     }
   }

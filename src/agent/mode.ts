@@ -34,6 +34,8 @@ export interface ModeParts {
   readonly log: Logger;
   /** Why no sandbox would be seen now, or `undefined`. */
   readonly runtimeProblem: () => string | undefined;
+  /** The runtime does not see our CDI directory. */
+  readonly receiptsUnseen: boolean;
   /** Addresses that must stay reachable from the host: the links towards them are not offered. */
   readonly routeTo: Set<string>;
 }

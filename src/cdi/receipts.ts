@@ -6,6 +6,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -15,14 +16,20 @@ import { aliasFileName, claimOfFile, type Receipt, receiptFileName, receiptFiles
 export class Receipts {
   readonly #directory: string;
   readonly #driver: string;
+  /** Why the runtime will never see what is written here; `undefined` when it may. */
+  readonly unseen: string | undefined;
 
-  constructor(directory: string, driver: string) {
+  /** `containerRoot` is the root directory of the container that this process runs in; absent outside of one. */
+  constructor(directory: string, driver: string, containerRoot?: string) {
     this.#directory = directory;
     this.#driver = driver;
+    if (containerRoot !== undefined && isOn(containerRoot, directory))
+      this.unseen = `the CDI directory ${directory} is the container's own, not the host's, so there are no receipts and containers wait for their devices only while netferry runs: mount the host's ${directory} there`;
   }
 
   /** The same receipt twice changes nothing, so that the runtime has nothing to read again. */
   write(receipt: Receipt): void {
+    if (this.unseen !== undefined) return;
     mkdirSync(this.#directory, { recursive: true, mode: 0o755 });
     for (const [name, content] of Object.entries(receiptFiles(receipt))) {
       const path = join(this.#directory, name);
@@ -48,6 +55,7 @@ export class Receipts {
 
   /** Why receipts cannot be written, or `undefined` when they can. */
   problem(): string | undefined {
+    if (this.unseen !== undefined) return this.unseen;
     try {
       mkdirSync(this.#directory, { recursive: true, mode: 0o755 });
       accessSync(this.#directory, constants.W_OK | constants.X_OK);
@@ -73,5 +81,15 @@ export class Receipts {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
       throw error;
     }
+  }
+}
+
+/** A mount has another device number than the container's root, whatever file system is behind it. */
+function isOn(root: string, directory: string): boolean {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o755 });
+    return statSync(directory).dev === statSync(root).dev;
+  } catch {
+    return false; // not writable: problem() tells it with its reason
   }
 }

@@ -57,6 +57,7 @@ describe("parseCommandLine() without a command", () => {
 
   test("takes the arguments of DRANET's DaemonSet, with a warning only for what it asks and does not get", () => {
     const { config, warnings } = run(
+      "/dranet",
       "--v=4",
       "--hostname-override=Node-1",
       "-logtostderr=true",

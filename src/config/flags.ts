@@ -49,9 +49,12 @@ const KNOWN: ReadonlyMap<string, boolean> = new Map([
   ["h", true],
 ]);
 
+/** DRANET's image has no entry point: the arguments of its DaemonSet begin with the executable. */
+const DRANET_EXECUTABLE = "/dranet";
+
 /** `argv` without the executable. Without a command it is `run`, so that DRANET's arguments work unchanged. */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
-  const { flags, words } = readArguments(argv, KNOWN);
+  const { flags, words } = readArguments(argv[0] === DRANET_EXECUTABLE ? argv.slice(1) : argv, KNOWN);
   if (flags.has("help") || flags.has("h")) return { command: "help", text: helpText() };
   const [word = "run", surplus] = words;
   const command = COMMANDS.find((known) => known === word);
