@@ -144,8 +144,8 @@ export class Netferry {
     return text.split("\n").flatMap((line) => (line.startsWith("{") ? [JSON.parse(line) as LogLine] : []));
   }
 
-  /** Deletes its pods; the DaemonSet makes new ones. Waits until a new one is ready. */
-  async restart(): Promise<void> {
+  /** Deletes its pods; the DaemonSet makes new ones. Waits until a new one is ready, unless `waits` is false. */
+  async restart(waits = true): Promise<void> {
     const before = (await this.pods()).map(({ metadata }) => metadata.uid);
     await this.#cluster.kubectl(["-n", this.namespace, "delete", "pods", "--all", "--wait=false"]);
     const replaced = async () => {
@@ -153,7 +153,7 @@ export class Netferry {
       return now.length > 0 && now.every(({ metadata }) => !before.includes(metadata.uid));
     };
     await until("netferry has a new pod", replaced, GONE_LIMIT_MS);
-    await this.ready();
+    if (waits) await this.ready();
   }
 
   /** Takes the agent off the node; what it has prepared stays as it is. */
