@@ -131,6 +131,23 @@ test("parsePod() takes a plain pod", () => {
   expect(parsePod(plain)).toMatchObject({ hostNetwork: false, runtimeClassName: "", claimNames: {} });
 });
 
+test("readClaim() refuses a key that is given twice, by its path", async () => {
+  const text = JSON.stringify({ ...CLAIM, spec: { parameters: { mtu: 9000 } } }).replace(
+    '{"mtu":9000}',
+    '{"mtu":1500,"mtu":9000}',
+  );
+  const client: Parameters<typeof readClaim>[0] = {
+    get: async <T>(_path: string, { parse = JSON.parse }: { readonly parse?: (text: string) => unknown }) =>
+      parse(text) as T,
+  };
+  const { signal } = new AbortController();
+  const error = await readClaim(client, { namespace: "team", name: "nic" }, "dra.net", signal).catch(
+    (thrown) => thrown,
+  );
+  expect(error).toBeInstanceOf(ConfigError);
+  expect(error.message).toBe("claim team/nic: spec.parameters.mtu: is given twice");
+});
+
 test("readClaim() and readPod() give undefined for 404 and throw for 403", async () => {
   await using lab = new ApiLab();
   const server = await lab.start();

@@ -1,8 +1,9 @@
 /** A ResourceClaim as Prepare needs it, parsed at the edge. */
 
 import { z } from "zod";
+import { parseStrictJson } from "../config/strict-json.ts";
 import { ConfigError } from "../lib/errors.ts";
-import type { KubeClient } from "./client/kube-client.ts";
+import type { KubeClient, RequestOptions } from "./client/kube-client.ts";
 import { isNotFound } from "./client/kube-error.ts";
 import { CONDITION_TYPES, type DatedCondition, type DeviceStatus } from "./device-status.ts";
 
@@ -166,7 +167,10 @@ function deviceStatus({ shareID, conditions, networkData, ...key }: z.infer<type
   };
 }
 
-/** undefined when there is no such claim. Throws KubeError (403 included) when it cannot be read. */
+/**
+ * undefined when there is no such claim. Throws KubeError (403 included) when it cannot be read, ConfigError when a key is
+ * given twice: the API server keeps the text of opaque parameters as it came.
+ */
 export async function readClaim(
   client: Pick<KubeClient, "get">,
   claim: { readonly namespace: string; readonly name: string },
@@ -174,17 +178,21 @@ export async function readClaim(
   signal: AbortSignal,
 ): Promise<ClaimFacts | undefined> {
   const path = `/apis/resource.k8s.io/v1/namespaces/${claim.namespace}/resourceclaims/${claim.name}`;
-  const object = await getOrUndefined(client, path, signal);
+  const options = { signal, parse: (text: string) => parseStrictJson(text, "") };
+  const object = await getOrUndefined(client, path, options).catch((error: unknown) => {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new ConfigError(`claim ${claim.namespace}/${claim.name}`, error.message, { cause: error });
+  });
   return object === undefined ? undefined : parseClaim(object, driver);
 }
 
 export async function getOrUndefined(
   client: Pick<KubeClient, "get">,
   path: string,
-  signal: AbortSignal,
+  options: RequestOptions,
 ): Promise<unknown> {
   try {
-    return await client.get<unknown>(path, { signal });
+    return await client.get<unknown>(path, options);
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;

@@ -90,6 +90,6 @@ export async function readPod(
   pod: { readonly namespace: string; readonly name: string },
   signal: AbortSignal,
 ): Promise<PodFacts | undefined> {
-  const object = await getOrUndefined(client, `/api/v1/namespaces/${pod.namespace}/pods/${pod.name}`, signal);
+  const object = await getOrUndefined(client, `/api/v1/namespaces/${pod.namespace}/pods/${pod.name}`, { signal });
   return object === undefined ? undefined : parsePod(object);
 }

@@ -2,7 +2,7 @@
 
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import { Deadline } from "../../lib/deadline.ts";
-import { ConflictError, ProtocolError } from "../../lib/errors.ts";
+import { ConfigError, ConflictError, ProtocolError } from "../../lib/errors.ts";
 import type { Credentials } from "./credentials.ts";
 import { type Exchange, exchange, type Query, Refused } from "./http.ts";
 import { JsonLineDecoder } from "./json-lines.ts";
@@ -20,6 +20,8 @@ export interface RequestOptions {
   readonly signal: AbortSignal;
   readonly query?: Query;
   readonly timeoutMs?: number;
+  /** Instead of JSON.parse, which of a key that is given twice takes the last. May throw a ConfigError. */
+  readonly parse?: (text: string) => unknown;
 }
 
 export type PatchType = "apply" | "json" | "merge" | "strategic";
@@ -137,7 +139,8 @@ export class KubeClient {
     try {
       const query = options.query === undefined ? {} : { query: options.query };
       const response = await this.#send({ ...what, ...query }, deadline.signal);
-      return (await response.json()) as T;
+      const { parse = JSON.parse } = options;
+      return parse(await response.text()) as T;
     } catch (error) {
       options.signal.throwIfAborted();
       if (deadline.expired)
@@ -169,7 +172,7 @@ export class KubeClient {
 }
 
 /** Errors that already say what a caller needs. */
-const PASSED_ON = [KubeError, ConflictError, ProtocolError] as const;
+const PASSED_ON = [KubeError, ConflictError, ConfigError, ProtocolError] as const;
 
 function eventOf<T extends KubeObject>(line: unknown, request: string): WatchEvent<T> {
   if (typeof line !== "object" || line === null || !("type" in line) || !("object" in line))
