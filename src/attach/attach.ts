@@ -55,6 +55,12 @@ async function isInPod(parts: AttachParts, record: ClaimDevice, netns: HeldNetns
 
 type Underway = ClaimDevice & { readonly attachment: Attachment };
 
+interface Committed {
+  readonly record: Underway;
+  /** Index on the host, where the link was seen just now; `undefined` when an earlier attempt may have moved it. */
+  readonly hostIfindex?: number;
+}
+
 /** The last moment at which nothing has changed: what is needed for the way back is on disk after this. */
 async function commit(
   parts: AttachParts,
@@ -62,13 +68,11 @@ async function commit(
   sandbox: SandboxRef & { readonly netnsPath: string },
   netns: HeldNetns,
   late: boolean,
-): Promise<Underway> {
-  if (record.attachment !== undefined)
-    return {
-      ...record,
-      state: "attaching",
-      attachment: { ...record.attachment, late: record.attachment.late || late },
-    };
+): Promise<Committed> {
+  if (record.attachment !== undefined) {
+    const attachment = { ...record.attachment, late: record.attachment.late || late };
+    return { record: { ...record, state: "attaching", attachment } };
+  }
   const link = findPublished(record.published.identity, await parts.kernel.listLinks({ netns: "host" }));
   if (link === undefined)
     throw new ClaimError(
@@ -86,34 +90,43 @@ async function commit(
   };
   const underway: Underway = { ...record, state: "attaching", attachment };
   parts.store.putDurably([underway]);
-  return underway;
+  return { record: underway, hostIfindex: link.ifindex };
 }
 
+/** To the pod's namespace, unless the link is there already. */
 async function move(
   parts: AttachParts,
-  record: Underway,
+  { record, hostIfindex }: Committed,
   netns: HeldNetns,
 ): Promise<Underway & { readonly ifindex: number }> {
-  const inPod = findInPod(record, record.attachment, await parts.kernel.listLinks({ netns: { fd: netns.fd } }));
-  const ifindex = inPod?.ifindex ?? (await moveFromHost(parts, record, netns));
-  const moved: Underway = { ...record, attachment: { ...record.attachment, ifindex } };
-  if (record.attachment.ifindex !== ifindex) parts.store.put([moved]);
+  const { attachment } = record;
+  const there = hostIfindex === undefined ? await findMoved(parts, record, netns) : undefined;
+  const ifindex = there ?? (await moveIn(parts, attachment, netns, hostIfindex ?? (await findLeft(parts, attachment))));
+  const moved: Underway = { ...record, attachment: { ...attachment, ifindex } };
+  if (attachment.ifindex !== ifindex) parts.store.put([moved]);
   return { ...moved, ifindex };
 }
 
-async function moveFromHost(parts: AttachParts, record: Underway, netns: HeldNetns): Promise<number> {
-  const { attachment } = record;
+async function findMoved(parts: AttachParts, record: Underway, netns: HeldNetns): Promise<number | undefined> {
+  return findInPod(record, record.attachment, await parts.kernel.listLinks({ netns: { fd: netns.fd } }))?.ifindex;
+}
+
+async function findLeft(parts: AttachParts, attachment: Attachment): Promise<number> {
   const link = findOnHost(attachment, await parts.kernel.listLinks({ netns: "host" }));
   if (link === undefined)
     throw new ClaimError(
       `its link ${attachment.snapshot.link.ifname} is neither on the host nor in the pod's namespace`,
     );
-  const moved = await parts.kernel.moveLink({
-    from: "host",
-    ifindex: link.ifindex,
-    to: { fd: netns.fd },
-    temporaryName: attachment.temporaryName,
-  });
+  return link.ifindex;
+}
+
+async function moveIn(
+  parts: AttachParts,
+  { temporaryName }: Attachment,
+  netns: HeldNetns,
+  ifindex: number,
+): Promise<number> {
+  const moved = await parts.kernel.moveLink({ from: "host", ifindex, to: { fd: netns.fd }, temporaryName });
   return moved.ifindex;
 }
 
