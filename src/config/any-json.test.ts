@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { ConfigError } from "../lib/errors.ts";
+import { ClaimError, ConfigError } from "../lib/errors.ts";
 import { FIELDS } from "./field-table.ts";
+import { configFor } from "./merge.ts";
 import { parseNetworkConfig } from "./network-config.ts";
 import { problems } from "./testing.ts";
 
@@ -47,3 +48,39 @@ test("answers any JSON with a configuration or problems, soon", () => {
     expect(Math.min(...took)).toBeLessThan(LIMIT_MS);
   }
 });
+
+test("configFor() answers any entries with a configuration or a ClaimError", () => {
+  const value = fc.oneof(
+    fc.jsonValue({ maxDepth: 2 }),
+    fc.boolean(),
+    fc.nat(),
+    fc.constantFrom("10.0.0.1/24", "::/0", "net1"),
+  );
+  const fields = fc.constantFrom(...Object.keys(FIELDS).filter((path) => !path.includes("[]")));
+  const parameters = fc
+    .array(fc.tuple(fields, value), { maxLength: 5 })
+    .map((given) => given.reduce<object>((config, [path, one]) => withValue(config, path.split("."), one), {}));
+  const entry = fc.record({
+    source: fc.constantFrom("FromClass" as const, "FromClaim" as const),
+    requests: fc.constantFrom([], ["main"]),
+    parameters,
+  });
+  fc.assert(
+    fc.property(fc.array(entry, { maxLength: 4 }), (entries) => {
+      try {
+        const merged = configFor(entries, "main");
+        // What comes out is a configuration of its own.
+        expect(parseNetworkConfig(merged, "merged")).toEqual(merged);
+      } catch (error) {
+        expect(error).toBeInstanceOf(ClaimError);
+      }
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+function withValue(config: object, [key = "", ...rest]: readonly string[], value: unknown): object {
+  const inner: unknown = Reflect.get(config, key);
+  const below = typeof inner === "object" && inner !== null ? inner : {};
+  return { ...config, [key]: rest.length === 0 ? value : withValue(below, rest, value) };
+}
