@@ -7,7 +7,7 @@ import type { CelInput, CelMap } from "@bufbuild/cel";
 import type { Message } from "@bufbuild/protobuf";
 import { type Compiler, loadCel, type Program, UnknownToUsError } from "../config/cel.ts";
 import type { AttributeValue, Device } from "../inventory/device.ts";
-import { ClaimError, describeError } from "../lib/errors.ts";
+import { asError, ClaimError, describeError } from "../lib/errors.ts";
 
 export type SelectableDevice = Pick<Device, "name" | "attributes">;
 
@@ -53,7 +53,7 @@ export async function loadSelectorCheck(): Promise<(expression: string) => strin
       return undefined;
     } catch (error) {
       if (error instanceof UnknownToUsError) return undefined;
-      return describeError(error);
+      return asError(error).message; // it tells its cause already
     }
   };
 }
