@@ -20,7 +20,13 @@ function strike(name: string, wanted: string): void {
     if (kind === "kill") process.kill(process.pid, "SIGKILL");
     // The thread itself stops, as it does in a kernel that does not answer; a timer would let other work pass.
     else if (kind === "slow") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(duration));
-    else if (kind === "gc") Bun.gc(true);
+    else if (kind === "gc") collectGarbage();
     else throw new Error(`NETFERRY_FAULT names the fault "${kind}" at ${name}; there are kill, slow and gc`);
   }
+}
+
+/** Down to what is reachable: compiled functions go too, and free memory back to the system. */
+function collectGarbage(): void {
+  Bun.gc(true);
+  Bun.shrink();
 }

@@ -60,7 +60,12 @@ export class TestNode implements AsyncDisposable {
 
   /** Starts netferry and waits until it is ready, unless `waits` is false. */
   async agent(
-    options: { readonly faults?: string; readonly waits?: boolean; readonly args?: readonly string[] } = {},
+    options: {
+      readonly faults?: string;
+      readonly waits?: boolean;
+      readonly args?: readonly string[];
+      readonly env?: Readonly<Record<string, string>>;
+    } = {},
   ): Promise<Agent> {
     const agent = new Agent({
       args: [
@@ -70,6 +75,7 @@ export class TestNode implements AsyncDisposable {
         ...["--inventory-min-poll-interval", "50ms", "--inventory-max-poll-interval", "1s"],
         ...(options.args ?? []),
       ],
+      ...(options.env === undefined ? {} : { env: options.env }),
       ...(options.faults === undefined ? {} : { faults: options.faults }),
     });
     this.#agents.push(agent);
