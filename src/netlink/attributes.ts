@@ -73,6 +73,11 @@ export class AttributeReader {
     return this.#view.getUint8(this.#start);
   }
 
+  u16(): number {
+    this.#want(2);
+    return this.#view.getUint16(this.#start, true);
+  }
+
   u32(): number {
     this.#want(4);
     return this.#view.getUint32(this.#start, true);

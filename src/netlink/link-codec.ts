@@ -4,7 +4,8 @@ import { ProtocolError } from "../lib/errors.ts";
 import { AttributeReader } from "./attributes.ts";
 import * as k from "./constants.ts";
 import { formatMac } from "./ip.ts";
-import type { Link } from "./link.ts";
+import type { Link, XdpMode } from "./link.ts";
+import { IFLA_XDP_DRV_PROG_ID, IFLA_XDP_HW_PROG_ID, IFLA_XDP_SKB_PROG_ID } from "./tc-constants.ts";
 
 /** struct ifinfomsg {u8 family, pad; u16 type; i32 index; u32 flags, change}. */
 const IFINFOMSG_BYTES = 16;
@@ -83,8 +84,7 @@ function readAttribute(link: Draft, altnames: string[], at: AttributeReader): vo
       for (const props = at.nested(); props.next(); ) if (props.type === k.IFLA_ALT_IFNAME) altnames.push(props.text());
       break;
     case k.IFLA_XDP:
-      for (const xdp = at.nested(); xdp.next(); )
-        if (xdp.type === k.IFLA_XDP_ATTACHED) link.xdpAttached = xdp.u8() !== 0;
+      readXdp(link, at.nested());
       break;
     case k.IFLA_PARENT_DEV_NAME:
       link.parentDevName = at.text();
@@ -106,6 +106,20 @@ function readLinkInfo(link: Draft, at: AttributeReader): void {
     else if (at.type === k.IFLA_INFO_DATA && at.length > 0) link.kindData = at.hex();
   }
 }
+
+function readXdp(link: Draft, at: AttributeReader): void {
+  while (at.next()) {
+    const mode = XDP_MODES[at.type];
+    if (mode !== undefined) link.xdpPrograms = { ...link.xdpPrograms, [mode]: at.u32() };
+    else if (at.type === k.IFLA_XDP_ATTACHED) link.xdpAttached = at.u8() !== 0;
+  }
+}
+
+const XDP_MODES: Readonly<Record<number, XdpMode>> = {
+  [IFLA_XDP_SKB_PROG_ID]: "skb",
+  [IFLA_XDP_DRV_PROG_ID]: "driver",
+  [IFLA_XDP_HW_PROG_ID]: "hardware",
+};
 
 function readSize(link: Draft, at: AttributeReader): void {
   switch (at.type) {

@@ -36,7 +36,12 @@ export interface Link {
   readonly groIpv4MaxSize?: number;
   readonly tsoMaxSize?: number;
   readonly xdpAttached?: boolean;
+  /** Id of the XDP program of each mode that has one. */
+  readonly xdpPrograms?: Readonly<Partial<Record<XdpMode, number>>>;
 }
+
+/** Where the program runs: in the generic code of the kernel, in the driver, on the card. */
+export type XdpMode = "skb" | "driver" | "hardware";
 
 export const IFF_UP = 0x1;
 export const IFF_LOOPBACK = 0x8;

@@ -1,16 +1,72 @@
 /** The numbers that the code has by heart, against the headers of the system that the tests run on. */
 
 import { expect, test } from "bun:test";
+import { SYS_bpf } from "../../ffi/bpf.ts";
 import * as wire from "../../src/netlink/constants.ts";
+import * as ethtool from "../../src/netlink/ethtool-constants.ts";
+import { SETTINGS } from "../../src/netlink/ethtool-settings.ts";
+import * as tc from "../../src/netlink/tc-constants.ts";
 import { evaluate } from "./probe.ts";
 
 /** Newer than the headers of Debian 12 (linux/if_link.h of 6.3 and 6.14): test/kernel has the kernel itself judge them. */
 const NEWER = new Set(["IFLA_GSO_IPV4_MAX_SIZE", "IFLA_GRO_IPV4_MAX_SIZE", "IFLA_NETNS_IMMUTABLE"]);
 
 test("the wire constants are those of the kernel's headers", () => {
-  const names = Object.keys(wire).filter((name) => !NEWER.has(name) && name !== "NLA_TYPE_MASK");
-  const values: Readonly<Record<string, number>> = wire;
+  const values: Readonly<Record<string, number>> = { ...wire, ...tc, ...ethtool };
+  const names = Object.keys(values).filter((name) => !NEWER.has(name) && name !== "NLA_TYPE_MASK");
   expect(Object.fromEntries(names.map((name) => [name, values[name]]))).toEqual(evaluate(names));
+});
+
+/** Newer than the headers of Debian 12: ethtool_netlink.h of 6.3 to 6.14. */
+const NEWER_SETTINGS = new Set([
+  "rings rxPush",
+  "rings txPushBufLen",
+  "rings hdsThresh",
+  "coalesce txAggrMaxBytes",
+  "coalesce txAggrMaxFrames",
+  "coalesce txAggrTimeUsecs",
+]);
+
+test("the settings of ethtool have the numbers that the kernel's headers give their names", () => {
+  const known = Object.entries(SETTINGS).flatMap(([group, { settings }]) =>
+    Object.entries(settings)
+      .filter(([name]) => !NEWER_SETTINGS.has(`${group} ${name}`))
+      .map(([name, { attribute }]) => {
+        const upper = name.replaceAll(/[A-Z]/g, "_$&").toUpperCase();
+        return [`ETHTOOL_A_${group.toUpperCase()}_${upper}${group === "channels" ? "_COUNT" : ""}`, attribute] as const;
+      }),
+  );
+  expect(Object.fromEntries(known)).toEqual(evaluate(known.map(([name]) => name)));
+});
+
+test("bpf(2) is called by the numbers and layouts of the kernel's headers", () => {
+  const numbers: Readonly<Record<string, number>> = {
+    SYS_bpf,
+    BPF_PROG_DETACH: 9,
+    BPF_PROG_GET_FD_BY_ID: 13,
+    BPF_OBJ_GET_INFO_BY_FD: 15,
+    BPF_PROG_QUERY: 16,
+    BPF_LINK_GET_FD_BY_ID: 30,
+    BPF_LINK_GET_NEXT_ID: 31,
+    BPF_LINK_DETACH: 34,
+    BPF_XDP: 37,
+    BPF_LINK_TYPE_XDP: 6,
+    "offsetof(union bpf_attr, query.target_fd)": 0,
+    "offsetof(union bpf_attr, query.attach_type)": 4,
+    "offsetof(union bpf_attr, query.prog_ids)": 16,
+    "offsetof(union bpf_attr, query.prog_cnt)": 24,
+    "offsetof(union bpf_attr, next_id)": 4,
+    "offsetof(union bpf_attr, info.info_len)": 4,
+    "offsetof(union bpf_attr, info.info)": 8,
+    "offsetof(union bpf_attr, attach_bpf_fd)": 4,
+    "offsetof(union bpf_attr, attach_type)": 8,
+    "offsetof(struct bpf_prog_info, name)": 64,
+    BPF_OBJ_NAME_LEN: 16,
+    "offsetof(struct bpf_link_info, id)": 4,
+    "offsetof(struct bpf_link_info, prog_id)": 8,
+    "offsetof(struct bpf_link_info, xdp.ifindex)": 16,
+  };
+  expect(evaluate(Object.keys(numbers))).toEqual(numbers);
 });
 
 test("the attribute flags leave the type", () => {
@@ -63,6 +119,12 @@ test("the structs are laid out as the codecs read and write them", () => {
     "offsetof(struct ndmsg, ndm_ifindex)": 4,
     "offsetof(struct ndmsg, ndm_state)": 8,
     "offsetof(struct ndmsg, ndm_flags)": 10,
+    "sizeof(struct tcmsg)": 20,
+    "offsetof(struct tcmsg, tcm_ifindex)": 4,
+    "offsetof(struct tcmsg, tcm_handle)": 8,
+    "offsetof(struct tcmsg, tcm_parent)": 12,
+    "offsetof(struct tcmsg, tcm_info)": 16,
+    "sizeof(struct genlmsghdr)": 4,
     "sizeof(struct pollfd)": 8,
     "offsetof(struct pollfd, events)": 4,
     "sizeof(void *)": 8,
