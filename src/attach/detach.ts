@@ -1,10 +1,12 @@
 /** One device's way home: out of the pod, back to what its snapshot says. */
 
-import { type Attachment, atHome, type ClaimDevice } from "../claims/record.ts";
-import type { FailedStep, NetnsRef } from "../kernel/calls.ts";
+import { type Attachment, atHome, type ClaimDevice, keyText } from "../claims/record.ts";
+import type { FailedStep, LinkSnapshot, NetnsRef } from "../kernel/calls.ts";
 import { ClaimError, describeError } from "../lib/errors.ts";
 import { faultPoint } from "../lib/fault.ts";
+import type { Link } from "../netlink/link.ts";
 import { isGone } from "./gone.ts";
+import { lostSentences } from "./lost.ts";
 import { type AttachParts, logFields } from "./parts.ts";
 import { findInPod, findOnHost } from "./recognise.ts";
 import { makeAnew } from "./recreate.ts";
@@ -23,9 +25,14 @@ export async function bringHome(parts: AttachParts, record: ClaimDevice): Promis
   parts.receipts.remove(record.claimUid);
   parts.store.put([away]);
   faultPoint("detach.receiptRemoved");
-  const ifindex = (await moveOut(parts, away)) ?? (await findAtHome(parts, away)) ?? (await recreate(parts, away));
+  const cleared: string[] = [];
+  const onProblem = (problem: string) => void cleared.push(problem);
+  const ifindex =
+    (await moveOut(parts, away, onProblem)) ??
+    (await findAtHome(parts, away, onProblem)) ??
+    (await recreate(parts, away));
   faultPoint("detach.moved");
-  const problems = ifindex === undefined ? [] : await restore(parts, away, ifindex);
+  const problems = ifindex === undefined ? [] : [...cleared, ...(await restore(parts, away, ifindex))];
   faultPoint("detach.restored");
   const home = atHome(record);
   parts.store.put([home]);
@@ -35,14 +42,52 @@ export async function bringHome(parts: AttachParts, record: ClaimDevice): Promis
 }
 
 /** The pod's namespace → the host; `undefined` when the namespace, or the link in it, is gone. */
-async function moveOut(parts: AttachParts, { attachment, ...record }: Away): Promise<number | undefined> {
+async function moveOut(
+  parts: AttachParts,
+  record: Away,
+  onProblem: (problem: string) => void,
+): Promise<number | undefined> {
+  const { attachment } = record;
   const netns = await namespaceOf(parts, attachment);
   if (netns === undefined) return undefined;
-  const link = findInPod({ ...record, attachment }, attachment, await parts.kernel.listLinks({ netns }));
+  const links = await parts.kernel.listLinks({ netns });
+  const link = findInPod(record, attachment, links);
   if (link === undefined) return undefined;
+  await clear(parts, record, { netns, ifindex: link.ifindex, spare: othersInPod(parts, record, links) }, onProblem);
+  faultPoint("detach.cleared");
   const { temporaryName } = attachment;
   const moved = await parts.kernel.moveLink({ from: netns, ifindex: link.ifindex, to: "host", temporaryName });
   return moved.ifindex;
+}
+
+/** Links of other devices of the same pod, which may stand on this one: they go home by themselves. */
+function othersInPod(parts: AttachParts, record: Away, links: readonly Link[]): readonly number[] {
+  return parts.store.ofSandbox(record.attachment.sandboxId).flatMap((other) => {
+    if (other.attachment === undefined || keyText(other) === keyText(record)) return [];
+    return findInPod(other, other.attachment, links)?.ifindex ?? [];
+  });
+}
+
+/** Takes off the link what the pod put on it: on the host it would stand in the way, or do harm. */
+async function clear(
+  parts: AttachParts,
+  record: Away,
+  where: { readonly netns: NetnsRef; readonly ifindex: number; readonly spare: readonly number[] | "all" },
+  onProblem: (problem: string) => void,
+): Promise<void> {
+  const { snapshot } = record.attachment;
+  const { removed, problems } = await parts.kernel.clearLink({ ...where, programs: programsOf(snapshot) });
+  const fields = { ...logFields(record), ifname: snapshot.link.ifname };
+  if (removed.length > 0) parts.log.info("what the pod put on the link was taken off", { ...fields, removed });
+  for (const problem of problems) {
+    parts.log.warn("what the pod put on the link is still there", { ...fields, problem });
+    onProblem(problem);
+  }
+}
+
+/** Ids of the programs that the link had before. */
+function programsOf({ link, programs }: LinkSnapshot): readonly number[] {
+  return [...Object.values(link.xdpPrograms ?? {}), ...(programs?.tcx ?? []).map(({ programId }) => programId)];
 }
 
 /** Held since the attach, or, after a restart, opened again where it is still the same namespace. */
@@ -60,8 +105,18 @@ async function namespaceOf(parts: AttachParts, attachment: Attachment): Promise<
   }
 }
 
-async function findAtHome(parts: AttachParts, { attachment }: Away): Promise<number | undefined> {
-  return findOnHost(attachment, await parts.kernel.listLinks({ netns: "host" }))?.ifindex;
+async function findAtHome(
+  parts: AttachParts,
+  record: Away,
+  onProblem: (problem: string) => void,
+): Promise<number | undefined> {
+  const { attachment } = record;
+  const link = findOnHost(attachment, await parts.kernel.listLinks({ netns: "host" }));
+  if (link === undefined) return undefined;
+  // The kernel brings hardware home from a namespace that died, with the programs that the pod attached.
+  const cameByItself = attachment.ifindex !== undefined && link.ifname !== attachment.temporaryName;
+  if (cameByItself) await clear(parts, record, { netns: "host", ifindex: link.ifindex, spare: "all" }, onProblem);
+  return link.ifindex;
 }
 
 async function recreate(parts: AttachParts, record: Away): Promise<number | undefined> {
@@ -99,7 +154,7 @@ async function restore(parts: AttachParts, record: Away, ifindex: number): Promi
     throw new ClaimError(
       `${record.device} is on the host but cannot have its name ${before.link.ifname} back: ${rename.problem}`,
     );
-  const problems = failed.map(problemText);
+  const problems = [...failed.map(problemText), ...lostSentences(before, now)];
   for (const problem of problems)
     parts.log.warn("a part of the link's state did not come back", {
       ...logFields(record),

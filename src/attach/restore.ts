@@ -5,6 +5,7 @@ import type { LinkStep, LinkSysctl } from "../kernel/steps.ts";
 import type { Address } from "../netlink/address.ts";
 import { IFF_UP } from "../netlink/link.ts";
 import type { Route } from "../netlink/route.ts";
+import { restoreEthtool } from "./ethtool.ts";
 
 const IFA_F_DADFAILED = 0x08;
 const IFA_F_DEPRECATED = 0x20;
@@ -29,6 +30,9 @@ export function restoreSteps(before: LinkSnapshot, now: LinkSnapshot, nowMs: num
   const sysctls = sysctlSteps(before.sysctls, now.sysctls);
   return [
     ...identitySteps(before, now),
+    ...restoreEthtool(before.ethtool, now.ethtool),
+    // Before layer 3, which a VRF takes from a link that joins it.
+    ...(before.masterName === undefined ? [] : [{ op: "joinMaster", masterName: before.masterName } as const]),
     ...sysctls.filter((step) => !isLostWhenUp(step)),
     ...before.addresses.filter(isRestorable).flatMap((address) => addressStep(address, awaySeconds)),
     { op: up ? "up" : "down" } as const,

@@ -5,7 +5,7 @@ import type { LinkLocation } from "../sysfs/net.ts";
 import type { PciDevice } from "../sysfs/pci.ts";
 import { type Attributes, AttributeWriter, type StandardAttributes } from "./attributes.ts";
 import type { Device, DeviceIdentity } from "./device.ts";
-import type { InventoryFacts } from "./facts.ts";
+import type { InventoryFacts, LinkPrograms } from "./facts.ts";
 import { linkAttributes, type SriovRole } from "./link-attributes.ts";
 import { locationsByIndex, mainLinks } from "./main-link.ts";
 import { linkDeviceName, pciDeviceName, uniqueName } from "./names.ts";
@@ -24,6 +24,7 @@ export interface InventoryOptions {
   readonly pciNames: PciNames;
 }
 
+const NO_PROGRAMS: LinkPrograms = { tcFilterNames: [], tcxProgramNames: [] };
 const NO_SRIOV: SriovRole = { totalVfs: 0, numVfs: 0, isVf: false };
 
 /**
@@ -137,12 +138,18 @@ class Scan {
           link,
           addresses: this.#addresses.get(link.ifindex) ?? [],
           isVirtual: location?.isVirtual ?? true,
-          programs: this.#facts.programs?.[link.ifname],
+          programs: this.#programsAt(link.ifname),
           sriov: own === undefined ? NO_SRIOV : sriovRole(own),
         }),
         ...rdmaAttributes(rdma !== undefined, rdma?.name),
       }),
     };
+  }
+
+  #programsAt(ifname: string): LinkPrograms | undefined {
+    const { programs } = this.#facts;
+    if (programs === undefined) return undefined;
+    return Object.hasOwn(programs, ifname) ? programs[ifname] : NO_PROGRAMS;
   }
 
   /**

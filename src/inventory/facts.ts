@@ -18,8 +18,10 @@ export interface InventoryFacts {
   readonly locations: Readonly<Record<string, LinkLocation>>;
   readonly pci: readonly PciDevice[];
   readonly rdma: RdmaFacts;
-  /** By ifname: the eBPF programs at the link; absent while nobody looked. */
+  /** By ifname: the eBPF programs at the links that have any; absent when nobody looked. */
   readonly programs?: Readonly<Record<string, LinkPrograms>>;
+  /** One sentence for each kind of fact that this host does not have or does not tell. */
+  readonly unseen?: readonly string[];
 }
 
 export interface LinkPrograms {

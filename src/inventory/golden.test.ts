@@ -23,6 +23,7 @@ function factsOf(tree: SysfsTree): InventoryFacts {
     ),
     pci: readPciDevices(tree.root),
     rdma: readRdma(tree.root),
+    programs: {},
   };
 }
 

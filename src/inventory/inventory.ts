@@ -28,6 +28,7 @@ export interface InventoryParts {
 export class Inventory {
   readonly #parts: InventoryParts;
   readonly #budget: ScanBudget;
+  readonly #told = new Set<string>();
   #devices: readonly Device[] = [];
   #published: string | undefined;
   #version = 0;
@@ -112,6 +113,7 @@ export class Inventory {
     const scanNumber = ++this.#started;
     const heldBefore = held();
     const facts = await scan(signal);
+    this.#tellUnseen(facts.unseen ?? []);
     // A device that went home while we read may be missing in the facts: it is published from its snapshot once more.
     const heldNow = held();
     const names = new Set(heldNow.map((device) => device.name));
@@ -130,6 +132,15 @@ export class Inventory {
     const { resolve } = this.#progress;
     this.#progress = Promise.withResolvers();
     resolve();
+  }
+
+  /** Once for each sentence: a kernel does not change while we run. */
+  #tellUnseen(sentences: readonly string[]): void {
+    for (const sentence of sentences) {
+      if (this.#told.has(sentence)) continue;
+      this.#told.add(sentence);
+      this.#parts.log.info("a part of what devices are stays unknown", { reason: sentence });
+    }
   }
 
   /** Returns at a request, one that was made before included, or after the maximum interval. */

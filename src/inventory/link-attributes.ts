@@ -66,13 +66,18 @@ function cidr(address: Address): string {
 }
 
 function programAttributes(programs: LinkPrograms): Attributes {
-  const filters = joinEntries(programs.tcFilterNames);
-  const tcx = joinEntries(programs.tcxProgramNames);
+  const filters = joinEntries(programs.tcFilterNames.filter(isNamed));
+  const tcx = joinEntries(programs.tcxProgramNames.filter(isNamed));
   return {
     ebpf: { bool: programs.tcFilterNames.length + programs.tcxProgramNames.length > 0 },
     ...(filters === "" ? {} : { tcFilterNames: { string: filters } }),
     ...(tcx === "" ? {} : { tcxProgramNames: { string: tcx } }),
   };
+}
+
+/** Classic bytecode and programs whose loader gave no name count, and have nothing to be listed by. */
+function isNamed(name: string): boolean {
+  return name !== "";
 }
 
 function text(value: string): AttributeValue {

@@ -1,10 +1,14 @@
 /** One step on one link. Each can be run again and then changes nothing. */
 
+import { SysError } from "../../ffi/sys-error.ts";
+import { NotSupportedError } from "../lib/errors.ts";
 import { putAddress, removeAddress } from "../netlink/addresses.ts";
+import { readFeatures, setFeatures, setPrivateFlags, setSettings } from "../netlink/ethtool.ts";
 import { IFF_UP } from "../netlink/link.ts";
 import {
   addAltname,
   changeLink,
+  getLink,
   removeAltname,
   requireLink,
   setLinkAlias,
@@ -16,7 +20,9 @@ import type { Route } from "../netlink/route.ts";
 import { addRoute, listRoutes, removeRoute } from "../netlink/routes.ts";
 import { addRule, removeRule } from "../netlink/rules.ts";
 import type { NetlinkSocket } from "../netlink/socket.ts";
+import { detachPrograms } from "./detach-programs.ts";
 import { accepting, EADDRNOTAVAIL, EBUSY, EEXIST, EINVAL, ENODEV, ENOENT, ESRCH, isErrno } from "./errnos.ts";
+import type { LinkPlace } from "./link-programs.ts";
 import { writeLinkSysctl } from "./link-sysctls.ts";
 import { satisfies } from "./route-compare.ts";
 import type { LinkStep } from "./steps.ts";
@@ -24,13 +30,12 @@ import type { LinkStep } from "./steps.ts";
 /** RTN_BLACKHOLE, UNREACHABLE, PROHIBIT and THROW have no link. */
 const FIRST_TYPE_WITHOUT_LINK = 6;
 
-export interface StepTarget {
-  readonly socket: NetlinkSocket;
+export interface StepTarget extends LinkPlace {
   readonly ifindex: number;
   /** Routes that name this index mean the link. */
   readonly wasIfindex: number | undefined;
-  /** Runs a task with the thread in the link's namespace. */
-  readonly inside: (task: () => void) => void;
+  /** Runs a task with a socket of generic netlink. */
+  readonly withGeneric: <T>(task: (socket: NetlinkSocket) => T) => T;
 }
 
 /** Throws SysError when the kernel refuses, ProtocolError when a text of the step is no address. */
@@ -66,6 +71,21 @@ export function applyStep(target: StepTarget, step: LinkStep): void {
       break;
     case "setMaster":
       changeLink(socket, ifindex, { master: step.master });
+      break;
+    case "joinMaster":
+      joinMaster(socket, ifindex, step.masterName);
+      break;
+    case "detachPrograms":
+      detachAll(target);
+      break;
+    case "setFeatures":
+      target.withGeneric((generic) => applyFeatures(generic, ifindex, step));
+      break;
+    case "setPrivateFlags":
+      target.withGeneric((generic) => setPrivateFlags(generic, ifindex, step.flags));
+      break;
+    case "setSettings":
+      target.withGeneric((generic) => setSettings(generic, ifindex, step.group, step.values));
       break;
     case "setSysctl": {
       const { ifname } = requireLink(socket, ifindex);
@@ -115,6 +135,32 @@ function rename(socket: NetlinkSocket, ifindex: number, ifname: string): void {
     removeAltname(socket, ifindex, ifname);
     changeLink(socket, ifindex, { ifname });
   }
+}
+
+function joinMaster(socket: NetlinkSocket, ifindex: number, masterName: string): void {
+  const master = getLink(socket, { ifname: masterName });
+  if (master === undefined) throw new SysError("RTM_GETLINK", ENODEV, `link ${masterName}`);
+  if (requireLink(socket, ifindex).master !== master.ifindex) changeLink(socket, ifindex, { master: master.ifindex });
+}
+
+function detachAll(target: StepTarget): void {
+  const { problems } = detachPrograms({ ...target, isUnwanted: () => true });
+  if (problems.length > 0) throw new Error(problems.join("; "));
+}
+
+function applyFeatures(
+  socket: NetlinkSocket,
+  ifindex: number,
+  { features, isWish }: LinkStep & { readonly op: "setFeatures" },
+): void {
+  const missed = setFeatures(socket, ifindex, features);
+  const { wanted } = missed.length > 0 && isWish === true ? readFeatures(socket, ifindex) : { wanted: undefined };
+  const failed = missed.filter((name) => wanted?.[name] !== features[name]);
+  if (failed.length > 0)
+    throw new NotSupportedError(
+      `changing ${failed.join(", ")}`,
+      "the driver, or another feature, keeps them as they are",
+    );
 }
 
 /** Some drivers change their address only while the link is down. */

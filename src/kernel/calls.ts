@@ -5,10 +5,13 @@
  */
 
 import type { Address } from "../netlink/address.ts";
+import type { Features, Settings, Switches } from "../netlink/ethtool.ts";
 import type { Link } from "../netlink/link.ts";
 import type { Neighbor } from "../netlink/neighbor.ts";
 import type { Route } from "../netlink/route.ts";
 import type { Rule } from "../netlink/rule.ts";
+import type { Filter, Qdisc } from "../netlink/tc-codec.ts";
+import type { TcxProgram } from "../netlink/tcx.ts";
 import type { RdmaFacts } from "../rdma/facts.ts";
 import type { LinkLocation } from "../sysfs/net.ts";
 import type { PciDevice } from "../sysfs/pci.ts";
@@ -35,6 +38,34 @@ export interface HostFacts {
   readonly locations: Readonly<Record<string, LinkLocation>>;
   readonly pci: readonly PciDevice[];
   readonly rdma: RdmaFacts;
+  /** By ifname: names of the tc and TCX programs; links without any are left out. */
+  readonly programs: Readonly<Record<string, ProgramNames>>;
+  /** One sentence for each kind of fact that this kernel does not have or does not tell. */
+  readonly unseen: readonly string[];
+}
+
+export interface ProgramNames {
+  readonly tcFilterNames: readonly string[];
+  readonly tcxProgramNames: readonly string[];
+}
+
+/** The programs and queueing disciplines at a link, XDP apart, which stands in the link itself. */
+export interface LinkPrograms {
+  readonly tcx: readonly TcxProgram[];
+  /** At the link's root and entrance, without those that the kernel makes by itself. */
+  readonly qdiscs: readonly Qdisc[];
+  /** At the link's entrance. */
+  readonly filters: readonly Filter[];
+}
+
+/** Settings of the driver, as far as it has them. */
+export interface EthtoolState {
+  readonly features?: Features;
+  readonly privateFlags?: Switches;
+  readonly rings?: Settings;
+  readonly channels?: Settings;
+  readonly coalesce?: Settings;
+  readonly pause?: Settings;
 }
 
 /** What a link is before it leaves, the only source for its return. Times are seconds left at `takenAtMs`. */
@@ -49,6 +80,8 @@ export interface LinkSnapshot {
   readonly routes: readonly Route[];
   readonly neighbors: readonly Neighbor[];
   readonly sysctls: readonly LinkSysctl[];
+  readonly programs?: LinkPrograms;
+  readonly ethtool?: EthtoolState;
 }
 
 /** One step that did not hold; the others were still tried when the request asked for it. */
@@ -114,6 +147,17 @@ export interface KernelCalls {
     readonly steps: readonly LinkStep[];
     readonly onFailure: "stop" | "continue";
   }): { readonly failed: readonly FailedStep[] };
+  /**
+   * Takes off the link what a pod put on it: links that stand on it, its master, programs other than `programs` (ids of
+   * the kernel). `spare`: indexes of links that stay although they stand on it; with `all` only programs go. What
+   * cannot be done is told.
+   */
+  clearLink(request: {
+    readonly netns: NetnsRef;
+    readonly ifindex: number;
+    readonly programs: readonly number[];
+    readonly spare: readonly number[] | "all";
+  }): { readonly removed: readonly string[]; readonly problems: readonly string[] };
   createLink(request: { readonly netns: NetnsRef; readonly link: NewLink }): { readonly ifindex: number };
   deleteLink(request: { readonly netns: NetnsRef; readonly ifindex: number }): void;
 }

@@ -2,7 +2,19 @@ import { constants } from "node:os";
 import { SysError } from "../../ffi/sys-error.ts";
 
 const { errno } = constants;
-export const { EEXIST, ENODEV, ENOENT, ESRCH, EBUSY, EADDRNOTAVAIL, EINVAL, ENETUNREACH, EHOSTUNREACH, EACCES } = errno;
+export const {
+  EEXIST,
+  ENODEV,
+  ENOENT,
+  ESRCH,
+  EBUSY,
+  EADDRNOTAVAIL,
+  EINVAL,
+  ENETUNREACH,
+  EHOSTUNREACH,
+  EACCES,
+  EOPNOTSUPP,
+} = errno;
 
 /** Whether the kernel answered with one of these. */
 export function isErrno(error: unknown, ...errnos: readonly number[]): error is SysError {

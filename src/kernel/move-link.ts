@@ -23,6 +23,8 @@ export function moveLink(passage: Passage, ifindex: number, temporaryName: strin
   const link = getLink(passage.from, { ifindex });
   if (link !== undefined) {
     try {
+      // Bridges let go of a link that moves, VRFs do not, and nobody would find the two together again.
+      if (link.master !== undefined && link.master !== 0) changeLink(passage.from, ifindex, { master: 0 });
       changeLink(passage.from, ifindex, { ifname: temporaryName, netnsFd: passage.toFd });
     } catch (error) {
       settle(passage, link, temporaryName, error);

@@ -7,6 +7,7 @@ import { readLinkLocations } from "../sysfs/net.ts";
 import { readPciDevices } from "../sysfs/pci.ts";
 import type { HostFacts, KernelCalls } from "./calls.ts";
 import { EACCES, EHOSTUNREACH, EINVAL, ENETUNREACH, isErrno } from "./errnos.ts";
+import { scanPrograms } from "./link-programs.ts";
 
 /** Reads what the host is: links in the kernel's words, and where they stand in the device tree. */
 export function scanHost(socket: NetlinkSocket, request: Parameters<KernelCalls["scan"]>[0]): HostFacts {
@@ -20,6 +21,7 @@ export function scanHost(socket: NetlinkSocket, request: Parameters<KernelCalls[
     locations: readLinkLocations(request.sysfsRoot, ifnames),
     pci: readPciDevices(request.sysfsRoot),
     rdma: readRdma(request.sysfsRoot),
+    ...scanPrograms(socket, links),
   };
 }
 

@@ -8,8 +8,9 @@ import { createLink, deleteLink, getLink, listLinks } from "../netlink/links.ts"
 import { listNeighbors } from "../netlink/neighbors.ts";
 import { listRoutes } from "../netlink/routes.ts";
 import { listRules } from "../netlink/rules.ts";
-import { applyStep } from "./apply-step.ts";
+import { applyStep, type StepTarget } from "./apply-step.ts";
 import type { FailedStep, KernelCalls } from "./calls.ts";
+import { clearLink } from "./clear-link.ts";
 import { accepting, ENODEV } from "./errnos.ts";
 import { moveLink } from "./move-link.ts";
 import { Namespaces } from "./namespaces.ts";
@@ -45,6 +46,7 @@ export function kernelCalls(): KernelCalls & Disposable {
         }),
       ),
     applySteps: (request) => applySteps(namespaces, request),
+    clearLink: (request) => clearLink(namespaces, request),
     createLink: ({ netns, link }) =>
       namespaces.withSocket(netns, (socket) => {
         createLink(socket, link);
@@ -63,11 +65,17 @@ function applySteps(
   { netns, ifindex, wasIfindex, steps, onFailure }: Parameters<KernelCalls["applySteps"]>[0],
 ): ReturnType<KernelCalls["applySteps"]> {
   return namespaces.withSocket(netns, (socket) => {
-    const inside = (task: () => void) => namespaces.inside(netns, task);
+    const target: StepTarget = {
+      socket,
+      ifindex,
+      wasIfindex,
+      inside: (task) => namespaces.inside(netns, task),
+      withGeneric: (task) => namespaces.withGeneric(netns, task),
+    };
     const failed: FailedStep[] = [];
     for (const step of steps) {
       try {
-        applyStep({ socket, ifindex, wasIfindex, inside }, step);
+        applyStep(target, step);
       } catch (error) {
         if (onFailure === "stop") throw error;
         failed.push({

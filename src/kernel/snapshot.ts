@@ -11,6 +11,8 @@ import { type Route, RTPROT_KERNEL } from "../netlink/route.ts";
 import { listRoutes } from "../netlink/routes.ts";
 import type { NetlinkSocket } from "../netlink/socket.ts";
 import type { LinkSnapshot, NetnsRef } from "./calls.ts";
+import { readEthtool } from "./link-ethtool.ts";
+import { readLinkPrograms } from "./link-programs.ts";
 import { readLinkSysctls } from "./link-sysctls.ts";
 import type { Namespaces } from "./namespaces.ts";
 
@@ -35,6 +37,8 @@ export function snapshotLink(namespaces: Namespaces, netns: NetnsRef, ifindex: n
       routes: listRoutes(socket, { ifindex }).filter((route) => isOwn(route, addresses)),
       neighbors: listNeighbors(socket, ifindex).filter(isKept),
       sysctls: namespaces.inside(netns, () => readLinkSysctls(link.ifname, link.mtu)),
+      programs: readLinkPrograms({ socket, inside: (task) => namespaces.inside(netns, task) }, ifindex),
+      ethtool: namespaces.withGeneric(netns, (generic) => readEthtool(generic, ifindex)),
     };
   });
 }

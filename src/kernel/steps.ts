@@ -4,6 +4,8 @@
  */
 
 import type { Address } from "../netlink/address.ts";
+import type { Settings, Switches } from "../netlink/ethtool.ts";
+import type { SettingsGroup } from "../netlink/ethtool-settings.ts";
 import type { Neighbor } from "../netlink/neighbor.ts";
 import type { Route } from "../netlink/route.ts";
 import type { Rule } from "../netlink/rule.ts";
@@ -34,6 +36,17 @@ export type LinkStep =
       readonly groIpv4MaxSize?: number;
     }
   | { readonly op: "setMaster"; readonly master: number }
+  /** The same by the master's name. */
+  | { readonly op: "joinMaster"; readonly masterName: string }
+  /** Off with every XDP, TCX and tc program. */
+  | { readonly op: "detachPrograms" }
+  /**
+   * By the kernel's names. Those that do not become so are a failure; with `isWish` it is enough that the kernel has
+   * noted them, and does them once nothing else is in the way.
+   */
+  | { readonly op: "setFeatures"; readonly features: Switches; readonly isWish?: true }
+  | { readonly op: "setPrivateFlags"; readonly flags: Switches }
+  | { readonly op: "setSettings"; readonly group: SettingsGroup; readonly values: Settings }
   /** `optional`: nothing is wrong where the kernel has no such sysctl for the link. */
   | { readonly op: "setSysctl"; readonly sysctl: LinkSysctl; readonly optional?: true }
   | { readonly op: "up" }

@@ -18,6 +18,7 @@ const CALLS: Readonly<Record<CallName, true>> = {
   snapshotLink: true,
   moveLink: true,
   applySteps: true,
+  clearLink: true,
   createLink: true,
   deleteLink: true,
 };

@@ -84,6 +84,7 @@ function readFacts(sysfsRoot: string): InventoryFacts {
       dump.map((link) => link.ifname),
     ),
     rdma: readRdma(sysfsRoot),
+    programs: {}, // a fresh namespace has none
   });
 }
 
