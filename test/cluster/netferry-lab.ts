@@ -73,6 +73,20 @@ export class NetferryLab implements AsyncDisposable {
     return link;
   }
 
+  /** Without addresses, on one parent. Returns their names at once. */
+  async manyMacvlans(count: number): Promise<readonly string[]> {
+    const parent = this.links.vethToPeer().ifname;
+    this.links.run(["link", "set", parent, "up"]);
+    const names = Array.from({ length: count }, () => uniqueName("m"));
+    const batch = names.flatMap((name) => [
+      `link add ${name} link ${parent} type macvlan mode bridge`,
+      `link set ${name} alias ${ALIAS}`,
+    ]);
+    const { success, stderr } = Bun.spawnSync(["ip", "-batch", "-"], { stdin: Buffer.from(batch.join("\n")) });
+    if (!success) throw new Error(`ip -batch: ${stderr.toString()}`);
+    return names;
+  }
+
   /** Makes the link (again), as a boot does. */
   async bootLink(facts: Omit<TestLink, "before">): Promise<TestLink> {
     const { ifname, parent, home } = facts;

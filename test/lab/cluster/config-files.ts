@@ -11,6 +11,9 @@ export const CDI_DIR = "/var/run/cdi";
 export const KUBELET_ROOT = "/var/lib/kubelet";
 export const NETNS_DIR = "/var/run/netns";
 
+/** The annotation of pods that start without the required NRI plugins, such as the plugins themselves. */
+export const TOLERATE_MISSING_PLUGINS = "tolerate-missing-plugins.noderesource.dev";
+
 export type FeatureGates = Readonly<Record<string, boolean>>;
 
 export interface KubeletSettings {
@@ -97,6 +100,7 @@ disabled_plugins = [
   [plugins.'io.containerd.nri.v1.nri'.default_validator]
     enable = ${required.length > 0}
     required_plugins = [${required.map(text).join(", ")}]
+    tolerate_missing_plugins_annotation = ${text(TOLERATE_MISSING_PLUGINS)}
 [plugins.'io.containerd.cri.v1.images']
   snapshotter = 'overlayfs'
   [plugins.'io.containerd.cri.v1.images'.pinned_images]

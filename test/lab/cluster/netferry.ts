@@ -1,6 +1,6 @@
 /** netferry in the cluster as a user installs it: the image, and `deploy/install.yaml` with arguments added. */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { parseAllDocuments, stringify } from "yaml";
 import type { LogLine } from "../agent.ts";
 import type { Cluster } from "./cluster.ts";
@@ -19,12 +19,12 @@ export interface InstallOptions {
   readonly args?: readonly string[];
   /** Environment of the container, beside the manifest's. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Default `deploy/install.yaml`. */
+  /** A path; default `deploy/install.yaml`. */
   readonly manifest?: string;
   /** Changes objects before they are applied. */
   readonly edit?: (object: Manifest) => void;
-  /** Default true: return once `/readyz` says ready. */
-  readonly waits?: boolean;
+  /** What to wait for, beside the pod; default `readyz`: that all conditions hold. */
+  readonly until?: "readyz" | "healthz";
 }
 
 const DEPLOY = join(import.meta.dir, "../../../deploy");
@@ -40,7 +40,7 @@ export async function importNetferry(cluster: Cluster): Promise<void> {
 }
 
 export function readManifest(name = "install.yaml"): Manifest[] {
-  return parseAllDocuments(readFileSync(join(DEPLOY, name), "utf8")).map((document) => document.toJS() as Manifest);
+  return parseAllDocuments(readFileSync(resolve(DEPLOY, name), "utf8")).map((document) => document.toJS() as Manifest);
 }
 
 export function toYaml(objects: readonly object[]): string {
@@ -66,8 +66,8 @@ export async function installNetferry(cluster: Cluster, options: InstallOptions 
   }
   if (daemonSet === undefined) throw new Error(`${options.manifest} has no DaemonSet`);
   await cluster.apply(toYaml(objects));
-  const netferry = new Netferry(cluster, objects, daemonSet);
-  if (options.waits !== false) await netferry.ready();
+  const netferry = new Netferry(cluster, objects, daemonSet, options.until ?? "readyz");
+  await netferry.ready();
   return netferry;
 }
 
@@ -84,7 +84,10 @@ export class Netferry {
   readonly #cluster: Cluster;
   readonly #daemonSet: Manifest;
 
-  constructor(cluster: Cluster, objects: readonly Manifest[], daemonSet: Manifest) {
+  readonly #readyPath: "readyz" | "healthz";
+
+  constructor(cluster: Cluster, objects: readonly Manifest[], daemonSet: Manifest, readyPath: "readyz" | "healthz") {
+    this.#readyPath = readyPath;
     this.#cluster = cluster;
     this.objects = objects;
     this.#daemonSet = daemonSet;
@@ -107,7 +110,7 @@ export class Netferry {
     return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
   }
 
-  /** Waits until the cluster says that the pod is Ready and the agent that all its conditions hold. */
+  /** Waits until the cluster says that the pod is Ready, and the agent what install() was to wait for. */
   async ready(limitMs = READY_LIMIT_MS): Promise<void> {
     const readyPod = async () => {
       const [pod, ...others] = await this.pods();
@@ -196,7 +199,7 @@ export class Netferry {
   }
 
   async #answersReady(): Promise<boolean> {
-    return await this.#get("/readyz").then(
+    return await this.#get(`/${this.#readyPath}`).then(
       ({ ok }) => ok,
       () => false,
     );
