@@ -350,3 +350,25 @@ test("planAttach() takes along permanent neighbours only, and nothing of IPv6 wh
   expect(taken({})).toEqual(["10.0.0.1", "fd00::1", "fd01::/64", "10.0.0.9", "fd00::9"]);
   expect(taken({ interface: { disableIPv6: true } })).toEqual(["10.0.0.1", "10.0.0.9"]);
 });
+
+test("planAttach() takes programs off before all else, and sets the driver's features before the link is up", () => {
+  const host = snapshot({ ethtool: { features: { wanted: { "rx-gro": true }, fixed: { "rx-lro": false } } } });
+  const plan = planAttach(
+    config({
+      interface: { disableEbpfPrograms: true, mtu: 9000, addresses: ["10.1.0.2/24"] },
+      ethtool: { features: { gro: false } },
+    }),
+    host,
+  );
+  expect(plan.steps.map(({ op }) => op)).toEqual([
+    "detachPrograms",
+    "setMtu",
+    "setFeatures",
+    "rename",
+    "addAddress",
+    "up",
+  ]);
+  expect(() => planAttach(config({ ethtool: { features: { lro: true } } }), host)).toThrow(
+    "feature lro of eth1 is fixed",
+  );
+});

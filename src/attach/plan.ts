@@ -7,6 +7,7 @@ import type { LinkStep } from "../kernel/steps.ts";
 import { ClaimError } from "../lib/errors.ts";
 import type { Rule } from "../netlink/rule.ts";
 import { asAddress, asNeighbor, asRoute, asRules } from "./configured.ts";
+import { configuredEthtool } from "./ethtool.ts";
 import { type Inherited, inheritedRules, inheritedState, ownTables } from "./inherited.ts";
 import { requireIpv6, sizeSteps, sysctlSteps } from "./link-settings.ts";
 import { inDependencyOrder } from "./restore.ts";
@@ -47,9 +48,12 @@ export function planAttach(config: NetworkConfig, host: LinkSnapshot, hostRules:
   return {
     ifname,
     steps: [
+      // XDP limits the MTU.
+      ...(link.disableEbpfPrograms === true ? [{ op: "detachPrograms" } as const] : []),
       ...(link.hardwareAddr === undefined ? [] : [{ op: "setAddress", address: link.hardwareAddr } as const]),
       ...(link.mtu === undefined ? [] : [{ op: "setMtu", mtu: link.mtu } as const]),
       ...sizeSteps(link, host),
+      ...configuredEthtool(config.ethtool ?? {}, host.link.ifname, host.ethtool),
       { op: "rename", ifname },
       ...sysctlSteps(link, host),
       ...addresses.map((address): LinkStep => ({ op: "addAddress", address })),

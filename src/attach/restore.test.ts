@@ -85,3 +85,10 @@ test("restoreSteps() lowers IPv6's MTU after the link is up, which would raise i
   const steps = restoreSteps(snapshot({ sysctls: [mtu, hops] }), snapshot(), 0);
   expect(steps).toEqual([{ op: "setSysctl", sysctl: hops }, { op: "up" }, { op: "setSysctl", sysctl: mtu }]);
 });
+
+test("restoreSteps() gives the link back to its master, before the addresses that joining one may cost", () => {
+  const address = { ifindex: 7, family: "ipv6", local: "fd00::1", prefixLength: 64, scope: 0, flags: 0x80 } as const;
+  const before = snapshot({ link: link({ master: 3, flags: 1 }), masterName: "vrf-blue", addresses: [address] });
+  const ops = restoreSteps(before, snapshot({ link: link({ flags: 0 }) }), before.takenAtMs).map(({ op }) => op);
+  expect(ops).toEqual(["joinMaster", "addAddress", "up"]);
+});
