@@ -12,6 +12,7 @@ export const LIBC_SYMBOLS = {
   open: { args: [T.ptr, T.i32, T.u32], returns: T.i32 },
   close: { args: [T.i32], returns: T.i32 },
   fcntl: { args: [T.i32, T.i32, T.i32], returns: T.i32 },
+  ioctl: { args: [T.i32, T.u64_fast, T.ptr], returns: T.i32 },
   read: { args: [T.i32, T.ptr, T.u64_fast], returns: T.i64_fast },
   write: { args: [T.i32, T.ptr, T.u64_fast], returns: T.i64_fast },
   setns: { args: [T.i32, T.i32], returns: T.i32 },
@@ -24,7 +25,7 @@ export const LIBC_SYMBOLS = {
 
 const { symbols: c } = dlopen(LIBC_PATH, LIBC_SYMBOLS);
 
-const { EAGAIN, EINTR } = constants.errno;
+const { EAGAIN, EINTR, EINVAL } = constants.errno;
 
 export const O_RDONLY = 0;
 export const O_WRONLY = 1;
@@ -79,9 +80,29 @@ export function readSome(fd: number, buffer: Uint8Array, target: string): number
   return length;
 }
 
-/** Takes this thread into a network namespace. EINVAL: `fd` is not one. */
+/** Takes this thread into a network namespace. EINVAL: `fd` is not one, and the message says what it is. */
 export function enterNetns(fd: number, target: string): void {
-  if (c.setns(fd, CLONE_NEWNET) < 0) throw new SysError("setns", errno(), target);
+  if (c.setns(fd, CLONE_NEWNET) >= 0) return;
+  const code = errno();
+  throw new SysError("setns", code, target, code === EINVAL ? notNetns(fd) : undefined);
+}
+
+/** linux/nsfs.h, and the CLONE_NEW* that NS_GET_NSTYPE answers with. */
+const NS_GET_NSTYPE = 0xb703;
+const NAMESPACES: Readonly<Record<number, string>> = {
+  [0x80]: "time",
+  [0x20000]: "mount",
+  [0x2000000]: "cgroup",
+  [0x4000000]: "UTS",
+  [0x8000000]: "IPC",
+  [0x10000000]: "user",
+  [0x20000000]: "PID",
+};
+
+function notNetns(fd: number): string | undefined {
+  const type = c.ioctl(fd, NS_GET_NSTYPE, null);
+  if (type < 0) return "it is a file and no namespace: one that was mounted there is gone";
+  return NAMESPACES[type] === undefined ? undefined : `it is a ${NAMESPACES[type]} namespace, not a network namespace`;
 }
 
 /** Ends the process at once, with a core dump where those are on. */

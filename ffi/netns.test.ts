@@ -15,12 +15,33 @@ function errnoOf(task: () => unknown): number {
   throw new Error("the task succeeded");
 }
 
+function messageOf(task: () => unknown): string {
+  try {
+    task();
+  } catch (error) {
+    return String(error);
+  }
+  throw new Error("the task succeeded");
+}
+
 test("holdNetns() says by errno what is wrong with the path, and leaves nothing open", () => {
   expect(errnoOf(() => holdNetns("/nonexistent/netns"))).toBe(constants.errno.ENOENT);
   // Without privilege the kernel may refuse before it looks: both mean that this is no namespace to be held.
   expect([constants.errno.EINVAL, constants.errno.EPERM]).toContain(errnoOf(() => holdNetns("/etc/hostname")));
   closeHomeNetns();
   expect(liveHandles()["descriptor"]).toBeUndefined();
+});
+
+test("holdNetns() says what stands at the path instead of a network namespace", () => {
+  for (const [path, words] of [
+    ["/etc/hostname", "it is a file and no namespace"],
+    ["/proc/self/ns/mnt", "it is a mount namespace, not a network namespace"],
+    ["/proc/self/ns/pid", "it is a PID namespace, not a network namespace"],
+  ] as const) {
+    const message = messageOf(() => holdNetns(path));
+    if (!message.includes("EPERM")) expect(message).toContain(words);
+  }
+  closeHomeNetns();
 });
 
 test("openFile() reports the errno of its own call, however often another failed before", () => {

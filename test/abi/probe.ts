@@ -16,6 +16,8 @@ const HEADERS = [
   "fcntl.h",
   "sched.h",
   "sys/mman.h",
+  "sys/ioctl.h",
+  "linux/nsfs.h",
   "linux/netlink.h",
   "linux/rtnetlink.h",
   "linux/if.h",

@@ -7,11 +7,12 @@ import { LIBNL_SYMBOLS } from "../../ffi/libnl.ts";
 import { LIBNL_ROUTE_SYMBOLS } from "../../ffi/libnl-route.ts";
 import { evaluate } from "./probe.ts";
 
-/** As the headers have them; the ellipsis of open() and fcntl() stands for the one argument that is passed. */
+/** As the headers have them; the ellipsis of open(), fcntl() and ioctl() stands for the one argument that is passed. */
 const PROTOTYPES = `
 int open(const char *, int, ...);
 int close(int);
 int fcntl(int, int, ...);
+int ioctl(int, unsigned long, ...);
 ssize_t read(int, void *, size_t);
 ssize_t write(int, const void *, size_t);
 int setns(int, int);
@@ -87,6 +88,7 @@ const SCALARS: Readonly<Record<string, number>> = {
   uint32_t: T.u32,
   socklen_t: T.u32,
   size_t: T.u64_fast,
+  "unsigned long": T.u64_fast,
   nfds_t: T.u64_fast,
   ssize_t: T.i64_fast,
   void: T.void,
@@ -114,6 +116,7 @@ test("the scalars have the sizes that the bindings give them", () => {
     "sizeof(unsigned int)": 4,
     "sizeof(socklen_t)": 4,
     "sizeof(size_t)": 8,
+    "sizeof(unsigned long)": 8,
     "sizeof(nfds_t)": 8,
     "sizeof(ssize_t)": 8,
   };
