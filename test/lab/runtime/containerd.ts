@@ -34,15 +34,19 @@ export interface RestartOptions {
 const START_LIMIT_MS = 20_000;
 const STOP_LIMIT_MS = 10_000;
 
-/** Starts one and waits until it takes pods. The first start of a suite fetches its packages, some 60 MB. */
-export async function startContainerd(options: ContainerdOptions): Promise<Containerd> {
+/** What a lab is made of. Fetches what the cache lacks: some 60 MB for a suite. */
+export async function containerdParts(options: Pick<ContainerdOptions, "suite" | "runtime">) {
   const {
     containerd,
     "busybox-static": busybox,
     "containernetworking-plugins": cni,
   } = await debianPackages(options.suite, ["containerd", "busybox-static", "containernetworking-plugins"]);
-  const oci = await ociRuntime(options.runtime ?? "runc");
-  const images = await labImages(busybox);
+  return { containerd, cni, oci: await ociRuntime(options.runtime ?? "runc"), images: await labImages(busybox) };
+}
+
+/** Starts one and waits until it takes pods. */
+export async function startContainerd(options: ContainerdOptions): Promise<Containerd> {
+  const { containerd, cni, oci, images } = await containerdParts(options);
   const dir = options.dir ?? mkdtempSync(join(tmpdir(), `netferry-${options.suite}-`));
   const paths = labPaths(dir);
   for (const folder of [paths.cdi, paths.cni, paths.logs, paths.nriPlugins, paths.nriConfig, paths.opt]) {

@@ -3,7 +3,19 @@
  * NUMA nodes, an IOMMU, RDMA by Soft-RoCE and Soft-iWARP, and every kind of virtual link. It needs root and some 2 GiB
  * of memory. There is no systemd, no udev and no network in it: a test loads the modules that it wants.
  */
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { ControlChannel } from "./control-channel.ts";
@@ -28,9 +40,10 @@ export interface Executed {
   readonly exitCode: number;
 }
 
-const PROJECT = join(import.meta.dir, "../../..");
+export const PROJECT = join(import.meta.dir, "../../..");
+const DIST = join(PROJECT, "dist");
 /** The executable, in the guest too. */
-export const NETFERRY = join(PROJECT, "dist/netferry");
+export const NETFERRY = join(DIST, "netferry");
 const MACHINE: Machine = { memoryMiB: 2048, cpus: 2, numa: 1, igb: 0, virtio: 0, iommu: false };
 const GUEST_PACKAGES = [
   ...["busybox-static", "kmod", "mount", "util-linux", "procps", "pciutils", "openssl"],
@@ -54,6 +67,7 @@ export async function startVm(options: VmOptions): Promise<Vm> {
     { tag: "modules", path: kernel.modules, at: `/usr/lib/modules/${kernel.release}` },
     { tag: "job", path: job, at: "/run/lab/job", writable: true },
     ...hostFolders(options).map((folder, index) => ({ tag: `host${index}`, ...folder })),
+    ...(existsSync(DIST) ? [{ tag: "dist", path: keepFiles(DIST, join(dir, "dist")), at: DIST }] : []),
   ];
   const paths = { initramfs: join(dir, "initramfs"), console: join(dir, "console.log") };
   writeFileSync(paths.initramfs, initramfs(kernel, join(guest, "usr/bin/busybox"), shares));
@@ -78,6 +92,18 @@ export async function startVm(options: VmOptions): Promise<Vm> {
 function hostFolders({ readOnly = [], writable = [] }: VmOptions): Omit<Share, "tag">[] {
   const always = [PROJECT, dirname(process.execPath)].filter((path, index) => index === 0 || !path.startsWith(PROJECT));
   return [...[...always, ...readOnly].map((path) => ({ path })), ...writable.map((path) => ({ path, writable: true }))];
+}
+
+/** The files as they are now, whatever is built while the machine runs. Answers `to`. */
+function keepFiles(from: string, to: string): string {
+  mkdirSync(to);
+  for (const name of readdirSync(from))
+    try {
+      linkSync(join(from, name), join(to, name));
+    } catch {
+      copyFileSync(join(from, name), join(to, name)); // on another file system
+    }
+  return to;
 }
 
 export class Vm implements AsyncDisposable {
