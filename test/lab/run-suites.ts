@@ -25,7 +25,7 @@ interface Suite {
 
 const SUITES: Readonly<Record<string, Suite>> = {
   unit: {
-    files: ["{src,ffi,deploy}/**/*.test.ts", "test/{lab,fakes}/**/*.test.ts", "test/*.test.ts"],
+    files: ["{src,ffi,deploy}/**/*.test.ts", "test/{bench,lab,fakes}/**/*.test.ts", "test/*.test.ts"],
     testTimeoutMs: 10_000,
   },
   kernel: {
