@@ -1,7 +1,7 @@
 /** One device's way into its pod: snapshot, commit, move, configure, verify. */
 
 import type { Attachment, ClaimDevice } from "../claims/record.ts";
-import type { HeldNetns } from "../kernel/calls.ts";
+import type { HeldNetns, NetnsRef } from "../kernel/calls.ts";
 import { ClaimError } from "../lib/errors.ts";
 import { faultPoint } from "../lib/fault.ts";
 import { IFF_UP, type Link } from "../netlink/link.ts";
@@ -30,9 +30,11 @@ export async function attachDevice(
     faultPoint("attach.committed");
     const moved = await move(parts, committed, netns);
     faultPoint("attach.moved");
-    await configure(parts, moved, netns);
+    // Asked for together: the Worker does one after the other, and this thread need not wake up in between.
+    const inPod = { fd: netns.fd };
+    const [, links] = await Promise.all([configure(parts, moved, inPod), parts.kernel.listLinks({ netns: inPod })]);
     faultPoint("attach.configured");
-    await verify(parts, moved, netns);
+    verify(moved, links);
     const attached: ClaimDevice = { ...moved, state: "attached" };
     parts.store.put([attached]);
     return attached;
@@ -133,10 +135,10 @@ async function moveIn(
 async function configure(
   parts: AttachParts,
   record: Underway & { readonly ifindex: number },
-  netns: HeldNetns,
+  netns: NetnsRef,
 ): Promise<void> {
   await parts.kernel.applySteps({
-    netns: { fd: netns.fd },
+    netns,
     ifindex: record.ifindex,
     wasIfindex: record.attachment.snapshot.link.ifindex,
     steps: record.plan.steps,
@@ -144,12 +146,7 @@ async function configure(
   });
 }
 
-async function verify(
-  parts: AttachParts,
-  record: Underway & { readonly ifindex: number },
-  netns: HeldNetns,
-): Promise<void> {
-  const links: readonly Link[] = await parts.kernel.listLinks({ netns: { fd: netns.fd } });
+function verify(record: Underway & { readonly ifindex: number }, links: readonly Link[]): void {
   const link = links.find((candidate) => candidate.ifindex === record.ifindex);
   if (link?.ifname !== record.plan.ifname || (link.flags & IFF_UP) === 0)
     throw new ClaimError(
