@@ -54,6 +54,7 @@ export class NetferryLab implements AsyncDisposable {
   }
 
   async install(options: InstallOptions = {}): Promise<Netferry> {
+    // Of a flag that is given twice the last value counts.
     this.#netferry = await installNetferry(this.cluster, {
       ...options,
       args: [...AGENT_ARGS, ...(options.args ?? [])],
@@ -69,7 +70,7 @@ export class NetferryLab implements AsyncDisposable {
     const ifname = uniqueName("m");
     const facts = { ifname, parent, peer: `${network}.1`, home: `${network}.5/24`, address: `${network}.9/24` };
     const link = await this.bootLink(facts);
-    if (waits) await this.workload.offered(ifname);
+    if (waits) await this.workload.offeredLink(ifname);
     return link;
   }
 

@@ -15,24 +15,29 @@ export interface ClaimSpecOptions {
   /** netferry's own configuration, for all requests. */
   readonly config?: object;
   readonly className?: string;
+  /** Classes of single requests. */
+  readonly classes?: Readonly<Record<string, string>>;
+  /** The requests that the configuration is for; default all. */
+  readonly configFor?: readonly string[];
   readonly adminAccess?: boolean;
   readonly constraints?: readonly object[];
 }
 
 export function claimSpec(options: ClaimSpecOptions): object {
-  const { requests, config, className = "dra.net", adminAccess, constraints = [] } = options;
+  const { requests, config, className = "dra.net", adminAccess, constraints = [], classes = {} } = options;
+  const configFor = options.configFor ?? [];
   return {
     devices: {
       requests: Object.entries(requests).map(([name, expression]) => ({
         name,
         exactly: {
-          deviceClassName: className,
+          deviceClassName: classes[name] ?? className,
           ...(expression === "" ? {} : { selectors: [{ cel: { expression } }] }),
           ...(adminAccess === undefined ? {} : { adminAccess }),
         },
       })),
       constraints,
-      config: config === undefined ? [] : [{ opaque: { driver: "dra.net", parameters: config } }],
+      config: config === undefined ? [] : [{ requests: configFor, opaque: { driver: "dra.net", parameters: config } }],
     },
   };
 }
@@ -196,12 +201,14 @@ export class Workload {
     return (await this.slices(driver)).flatMap(({ spec }) => spec.devices ?? []);
   }
 
-  async offered(...names: readonly string[]): Promise<void> {
-    const all = async () => {
-      const devices = (await this.devices()).map(({ name }) => name);
-      return names.every((name) => devices.includes(name));
-    };
-    await until(`${names.join(", ")} offered`, all, POD_LIMIT_MS);
+  /** Waits until a device with the link is published. */
+  async offeredLink(ifname: string): Promise<void> {
+    const isOffered = async () =>
+      (await this.devices()).some(({ attributes }) => {
+        const name = attributes["dra.net/ifName"] as { readonly string?: string } | undefined;
+        return name?.string === ifname;
+      });
+    await until(`${ifname} is offered`, isOffered, POD_LIMIT_MS);
   }
 
   /** Waits until all containers are ready; throws with the pod's events. */
