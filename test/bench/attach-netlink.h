@@ -122,12 +122,12 @@ static int on_end(struct nl_msg *message, void *to)
 
 /* ---- Sockets and requests: src/netlink/socket.ts, ffi/libnl.ts. */
 
-static struct nl_sock *open_socket(void)
+static struct nl_sock *open_socket_of(int protocol)
 {
 	struct nl_sock *socket = nl_socket_alloc();
 	int on = 1;
 
-	must(nl_connect(socket, NETLINK_ROUTE), "nl_connect");
+	must(nl_connect(socket, protocol), "nl_connect");
 	must(nl_socket_set_buffer_size(socket, 128 * 1024, 64 * 1024), "nl_socket_set_buffer_size");
 	setsockopt(nl_socket_get_fd(socket), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
 	setsockopt(nl_socket_get_fd(socket), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
@@ -141,27 +141,37 @@ static struct nl_sock *open_socket_in(int netns)
 	struct nl_sock *socket;
 
 	must_sys(setns(netns, CLONE_NEWNET), "setns");
-	socket = open_socket();
+	socket = open_socket_of(NETLINK_ROUTE);
 	must_sys(setns(home, CLONE_NEWNET), "setns home");
 	return socket;
 }
 
-/* Sends and frees the message, and waits for the end of the answer. */
-static void exchange(struct nl_sock *socket, struct nl_msg *message, struct rows *rows, const char *what)
+/* What reads the answers. */
+static int (*read_with)(struct nl_msg *, void *) = on_valid;
+
+/* Sends and frees the message, and waits for the end of the answer. Answers a negative code of libnl for an error. */
+static int try_exchange(struct nl_sock *socket, struct nl_msg *message, struct rows *rows, const char *what)
 {
 	static struct rows ignored;
+	int code = 0;
 
 	if (!rows)
 		rows = &ignored;
 	rows->count = 0;
 	rows->done = false;
-	nl_socket_modify_cb(socket, NL_CB_VALID, NL_CB_CUSTOM, on_valid, rows);
+	nl_socket_modify_cb(socket, NL_CB_VALID, NL_CB_CUSTOM, read_with, rows);
 	nl_socket_modify_cb(socket, NL_CB_FINISH, NL_CB_CUSTOM, on_end, rows);
 	nl_socket_modify_cb(socket, NL_CB_ACK, NL_CB_CUSTOM, on_end, rows);
 	must(nl_send_auto(socket, message), what);
-	while (!rows->done)
-		must(nl_recvmsgs_default(socket), what);
+	while (!rows->done && code >= 0)
+		code = nl_recvmsgs_default(socket);
 	nlmsg_free(message);
+	return code;
+}
+
+static void exchange(struct nl_sock *socket, struct nl_msg *message, struct rows *rows, const char *what)
+{
+	must(try_exchange(socket, message, rows, what), what);
 }
 
 static struct nl_msg *request(int type, int flags, void *header, int length)

@@ -9,6 +9,7 @@
  * Built by: gcc -O2 attach.c $(pkg-config --cflags --libs libnl-3.0 libnl-route-3.0)
  */
 #include "attach-netlink.h"
+#include "attach-driver.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -117,8 +118,9 @@ static void write_sysctl(const char *ifname, const struct sysctl *sysctl)
 
 struct snapshot {
 	struct row link;
-	struct rows addresses, routes4, routes6, neighbors, proxies;
+	struct rows addresses, routes4, routes6, neighbors, proxies, settings[6];
 	struct sysctls sysctls;
+	unsigned programs;
 };
 
 static void list_routes(struct nl_sock *socket, int family, int ifindex, struct rows *rows)
@@ -154,9 +156,16 @@ static void take_snapshot(struct nl_sock *socket, int ifindex, struct snapshot *
 		struct sysctl *to = &snapshot->sysctls.entry[snapshot->sysctls.count];
 
 		*to = known.entry[at];
-		if (read_sysctl(snapshot->link.ifname, to, to->value, sizeof(to->value)))
+		if (!read_sysctl(snapshot->link.ifname, to, to->value, sizeof(to->value)))
+			continue;
+		/* The IPv6 MTU follows the link's. */
+		if (strcmp(to->key, "mtu") != 0 || strtoul(to->value, NULL, 10) != snapshot->link.mtu)
 			snapshot->sysctls.count++;
 	}
+	get_qdisc(socket, ifindex, TC_H_INGRESS);
+	get_qdisc(socket, ifindex, TC_H_ROOT);
+	snapshot->programs = list_tcx(ifindex);
+	read_ethtool(ifindex, snapshot->settings);
 }
 
 /* ---- moveLink() of src/kernel/move-link.ts. Answers the index in the target; adds to `*kernel_ns`. */
@@ -230,6 +239,22 @@ static long attach(void)
 	return kernel_ns;
 }
 
+/* clearLink() of src/kernel/clear-link.ts: there is nothing to clear. */
+static void clear_link(int ifindex)
+{
+	struct nl_sock *pod = open_socket_in(held);
+	struct rows rows;
+
+	list_links(pod, &rows);
+	get_link(pod, ifindex, NULL);
+	must_sys(setns(held, CLONE_NEWNET), "setns");
+	if (list_tcx(ifindex) > 0)
+		errx(1, "there are programs in the pod");
+	must_sys(setns(home, CLONE_NEWNET), "setns home");
+	get_qdisc(pod, ifindex, TC_H_INGRESS);
+	nl_socket_free(pod);
+}
+
 static long detach(void)
 {
 	struct rows rows;
@@ -241,6 +266,7 @@ static long detach(void)
 	list_links(pod, &rows);
 	nl_socket_free(pod);
 	ifindex = index_of(&rows, POD_LINK);
+	clear_link(ifindex);
 
 	pod = open_socket_in(held);
 	ifindex = move_link(pod, ifindex, host, home, &kernel_ns);
@@ -254,6 +280,8 @@ static long detach(void)
 	for (int at = 0; at < before.sysctls.count; at++) {
 		const struct sysctl *was = &before.sysctls.entry[at];
 
+		if (strcmp(was->key, after.sysctls.entry[at].key) != 0)
+			errx(1, "another list of sysctls after the return");
 		if (strcmp(was->value, after.sysctls.entry[at].value) != 0) {
 			get_link(host, ifindex, NULL);
 			write_sysctl(link_name, was);
@@ -279,7 +307,8 @@ int main(int argc, char **argv)
 	netns_path = argv[2];
 	home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	must_sys(home, "/proc/thread-self/ns/net");
-	host = open_socket();
+	host = open_socket_of(NETLINK_ROUTE);
+	open_generic();
 	learn_sysctls();
 	while (fgets(line, sizeof(line), stdin)) {
 		long start = now_ns(), kernel_ns = strcmp(line, "attach\n") == 0 ? attach() : detach();

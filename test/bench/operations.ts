@@ -2,14 +2,15 @@
 
 import { join } from "node:path";
 import * as k from "../../src/netlink/constants.ts";
+import * as tc from "../../src/netlink/tc-constants.ts";
 
 /** How often, by operation, by mark (`netferry attach`, `C detach`). */
 export type Operations = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
-const TRACED = "sendmsg,setns,socket,open,openat,access,faccessat,faccessat2";
+const TRACED = "bpf,sendmsg,setns,socket,open,openat,access,faccessat,faccessat2";
 /** strace does not know the protocol of a socket of another namespace and shows the bare number. */
 const REQUESTS: ReadonlyMap<number, string> = new Map(
-  Object.entries(k).flatMap(([name, value]) =>
+  Object.entries({ ...k, ...tc }).flatMap(([name, value]) =>
     name.startsWith("RTM_") && typeof value === "number" ? [[value, name] as const] : [],
   ),
 );
@@ -60,6 +61,8 @@ function operationOf(line: string): string | undefined {
       if (rest.includes('"/proc/thread-self/ns/net"')) return "hold a namespace";
       if (!rest.includes('"/proc/sys/net/')) return undefined;
       return /O_WRONLY|O_RDWR/.test(rest) ? "write a sysctl" : "read a sysctl";
+    case "bpf":
+      return `bpf ${/^\w+/.exec(rest)?.[0] ?? ""}`;
     case "sendmsg":
       return requestOf(rest);
     default:
@@ -70,6 +73,7 @@ function operationOf(line: string): string | undefined {
 function requestOf(rest: string): string | undefined {
   const type = /nlmsg_type=(\w+)/.exec(rest)?.[1];
   if (type === undefined) return undefined;
+  if (type === "ethtool") return "ethtool request";
   const flags = /nlmsg_flags=([^,]*)/.exec(rest)?.[1] ?? "";
   const name = type.startsWith("RTM_") ? type : REQUESTS.get(Number(type));
   if (name === undefined) return undefined;
