@@ -24,5 +24,12 @@ test("settableKindData() does not name what a vxlan does not use, and sends its 
 
 test("settableKindData() leaves other kinds as they are", () => {
   const reported = new AttributeBytes().put(6, u32(1)).bytes;
-  expect(settableKindData("vlan", reported)).toEqual(reported);
+  expect(settableKindData("ipvlan", reported)).toEqual(reported);
+});
+
+test("settableKindData() names of the flags of a vlan those that are set, and the one that a new one has", () => {
+  const flags = (value: number, mask: number) => new Uint8Array(Uint32Array.of(value, mask).buffer);
+  const vlan = (bits: Uint8Array) => new AttributeBytes().put(1, Uint8Array.of(5, 0)).put(2, bits).bytes;
+  expect(settableKindData("vlan", vlan(flags(0, 0xffff_ffff)))).toEqual(vlan(flags(0, 1)));
+  expect(settableKindData("vlan", vlan(flags(0x13, 0xffff_ffff)))).toEqual(vlan(flags(0x13, 0x13)));
 });
