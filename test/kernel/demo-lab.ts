@@ -37,7 +37,11 @@ interface MachineState {
 const run = JSON.parse(process.argv[2] ?? "") as DemoRun;
 /** Of other tests, in our copy of the mounts: they go, here too, when those tests remove their files. */
 const strangers = new Set(mounts().filter((line) => /^(\S+ ){4}\/(tmp|run)\//.test(line)));
-for (const directory of ["/tmp", "/run"]) output("mount", "-t", "tmpfs", "tmpfs", directory);
+/** Empty ones of our own, unless this project itself stands in one. */
+const emptied = ["/tmp", "/run"].filter((directory) =>
+  [import.meta.dir, process.execPath].every((path) => !path.startsWith(`${directory}/`)),
+);
+for (const directory of emptied) output("mount", "-t", "tmpfs", "tmpfs", directory);
 const before = machineState();
 const startMs = performance.now();
 const demo = Bun.spawn([...run.command, "demo"], {
@@ -72,7 +76,7 @@ function machineState(): MachineState {
     routes: output("ip", "-j", "route", "show", "table", "all"),
     mounts: mounts().filter((line) => !strangers.has(line)),
     files: [
-      ...["/tmp", "/run"].flatMap((directory) => readdirSync(directory, { recursive: true }).map(String)),
+      ...emptied.flatMap((directory) => readdirSync(directory, { recursive: true }).map(String)),
       ...["/media", "/srv", "/mnt"].flatMap((directory) => readdirSync(directory)),
     ],
     processes: others(),
