@@ -56,6 +56,13 @@ export class ApiClient {
     return text;
   }
 
+  /** A watch: lines of JSON until the server or `signal` ends it. */
+  async stream(path: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+    const response = await fetch(`${this.#server}${path}`, { signal, tls: this.#tls });
+    if (!response.ok || response.body === null) throw new ApiError(response.status, `GET ${path}: ${response.status}`);
+    return response.body;
+  }
+
   /** False also while nothing answers. */
   async isReady(): Promise<boolean> {
     try {
