@@ -10,6 +10,7 @@ import { SysError } from "./sys-error.ts";
 /** What is bound; test/abi holds it against the headers. */
 export const LIBC_SYMBOLS = {
   open: { args: [T.ptr, T.i32, T.u32], returns: T.i32 },
+  openat: { args: [T.i32, T.ptr, T.i32, T.u32], returns: T.i32 },
   close: { args: [T.i32], returns: T.i32 },
   fcntl: { args: [T.i32, T.i32, T.i32], returns: T.i32 },
   ioctl: { args: [T.i32, T.u64_fast, T.ptr], returns: T.i32 },
@@ -77,6 +78,18 @@ export function writeSome(fd: number, bytes: Uint8Array, target: string): number
 export function readSome(fd: number, buffer: Uint8Array, target: string): number {
   const length = Number(c.read(fd, buffer, buffer.length));
   if (length < 0) throw new SysError("read", errno(), target);
+  return length;
+}
+
+/**
+ * Opens a file of an open directory, reads once and closes it: how many bytes were put into `buffer`, or -1. `name` ends
+ * with a zero byte. Without an owner and an error for each: for those who read many and expect that some refuse.
+ */
+export function tryReadFile(directory: number, name: Uint8Array, buffer: Uint8Array): number {
+  const fd = c.openat(directory, name, O_RDONLY | O_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  const length = Number(c.read(fd, buffer, buffer.length));
+  c.close(fd);
   return length;
 }
 

@@ -35,7 +35,7 @@ test("OwnedFd does not close what it handed on", () => {
 
 test("a handle that is dropped without release is reported with the stack that made it", async () => {
   const reports: string[] = [];
-  onForgottenHandle((report) => reports.push(report));
+  onForgottenHandle((report) => reports.push(report), true);
   dropOne();
   for (let round = 0; round < 100 && reports.length === 0; round++) {
     Bun.gc(true);

@@ -9,6 +9,7 @@ import { SysError } from "./sys-error.ts";
 
 const live = new Map<string, number>();
 let alarm: ((report: string) => void) | undefined;
+let takesStacks = false;
 
 const forgotten = new FinalizationRegistry<{ kind: string; stack: string | undefined }>(({ kind, stack }) => {
   alarm?.(`a ${kind} was never released${stack === undefined ? "" : `; it was made at ${stack}`}`);
@@ -19,9 +20,13 @@ export function liveHandles(): Readonly<Record<string, number>> {
   return Object.fromEntries([...live].filter(([, count]) => count !== 0));
 }
 
-/** From now on `report` hears of every handle of this thread that the garbage collector found unreleased. */
-export function onForgottenHandle(report: (text: string) => void): void {
+/**
+ * From now on `report` hears of every handle of this thread that the garbage collector found unreleased. With `stacks`
+ * also where it was made, which costs more than most handles do: taking a link into a pod makes hundreds.
+ */
+export function onForgottenHandle(report: (text: string) => void, stacks: boolean): void {
   alarm = report;
+  takesStacks = stacks;
 }
 
 /** The address of a handle, for the modules of ffi/ alone. */
@@ -34,8 +39,7 @@ class Life {
   constructor(owner: object, kind: string) {
     this.#kind = kind;
     live.set(kind, (live.get(kind) ?? 0) + 1);
-    // A stack costs more than most handles do: only for whoever listens.
-    const stack = alarm === undefined ? undefined : new Error().stack;
+    const stack = takesStacks ? new Error().stack : undefined;
     forgotten.register(owner, { kind, stack }, this);
   }
 

@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readSmallFile, writeSmallFile } from "./small-file.ts";
+import { readSmallFile, readSmallFiles, writeSmallFile } from "./small-file.ts";
 import { SysError } from "./sys-error.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "netferry-small-file-"));
@@ -25,4 +25,18 @@ test("writeSmallFile() writes the text, which readSmallFile() reads, empty too",
   expect(readSmallFile(path)).toBe("");
   writeSmallFile(path, "12");
   expect(readSmallFile(path)).toBe("12");
+});
+
+test("readSmallFiles() answers the texts in the order of the names, undefined for what cannot be read", () => {
+  expect(readSmallFiles("/proc/sys/kernel", ["ostype", "nonexistent", "ngroups_max", "random", "ostype"])).toEqual([
+    "Linux",
+    undefined,
+    readSmallFile("/proc/sys/kernel/ngroups_max"),
+    undefined, // a directory
+    "Linux",
+  ]);
+});
+
+test("readSmallFiles() throws SysError when the directory is not there", () => {
+  expect(() => readSmallFiles("/proc/sys/nonexistent", ["ostype"])).toThrow(SysError);
 });

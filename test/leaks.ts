@@ -34,7 +34,7 @@ export function failOnLeaks(): void {
 
   beforeAll(() => {
     run(["true"]); // what the runtime needs for children is open from here on
-    onForgottenHandle((report) => forgotten.push(report));
+    onForgottenHandle((report) => forgotten.push(report), true);
     descriptorsBefore = openDescriptors();
     handlesBefore = liveHandles();
   });

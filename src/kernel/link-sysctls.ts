@@ -1,8 +1,9 @@
 /** The sysctls of one link, below `/proc/sys/net` of the namespace that the thread is in. */
 
 import { readdirSync } from "node:fs";
-import { readSmallFile, writeSmallFile } from "../../ffi/small-file.ts";
+import { readSmallFile, readSmallFiles, writeSmallFile } from "../../ffi/small-file.ts";
 import { SysError } from "../../ffi/sys-error.ts";
+import { ENOENT } from "./errnos.ts";
 import type { LinkSysctl } from "./steps.ts";
 
 let root = "/proc/sys/net";
@@ -36,8 +37,10 @@ export function useProcRoot(procRoot: string): void {
 export function readLinkSysctls(ifname: string, linkMtu: number): LinkSysctl[] {
   return TABLES.flatMap(([family, table]) => {
     const directory = `${root}/${family}/${table}/${ifname}`;
-    return keysOf(family, table, directory).flatMap((key) => {
-      const value = readValue(`${directory}/${key}`);
+    const tableKeys = keysOf(family, table, directory);
+    const values = readAll(directory, tableKeys);
+    return tableKeys.flatMap((key, at) => {
+      const value = values[at];
       if (value === undefined || (key === "mtu" && value === String(linkMtu))) return [];
       return [{ family, table, key, value }];
     });
@@ -64,6 +67,16 @@ function listDirectory(directory: string): readonly string[] {
     return readdirSync(directory);
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+    throw error;
+  }
+}
+
+/** A link without the protocol has no directory. */
+function readAll(directory: string, fileNames: readonly string[]): readonly (string | undefined)[] {
+  try {
+    return readSmallFiles(directory, fileNames);
+  } catch (error) {
+    if (error instanceof SysError && error.errno === ENOENT) return [];
     throw error;
   }
 }

@@ -31,7 +31,7 @@ start();
 
 function start(): void {
   try {
-    onForgottenHandle((report) => post({ kind: "forgotten", report }));
+    onForgottenHandle((report) => post({ kind: "forgotten", report }), false);
     homeNetns();
     post({ kind: "ready" });
   } catch (error) {

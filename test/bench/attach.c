@@ -82,14 +82,12 @@ static void learn_sysctls(void)
 	}
 }
 
-static bool read_sysctl(const char *ifname, const struct sysctl *key, char *value, size_t size)
+/* Of the directory `at`, or by its whole path. */
+static bool read_sysctl_at(int at, const char *path, char *value, size_t size)
 {
-	char path[300];
+	int file = openat(at, path, O_RDONLY | O_CLOEXEC);
 	ssize_t length;
-	int file;
 
-	snprintf(path, sizeof(path), "/proc/sys/net/%s/%s/%s", key->table, ifname, key->key);
-	file = open(path, O_RDONLY | O_CLOEXEC);
 	if (file < 0)
 		return false;
 	length = read(file, value, size - 1);
@@ -98,6 +96,14 @@ static bool read_sysctl(const char *ifname, const struct sysctl *key, char *valu
 		return false;
 	value[value[length - 1] == '\n' ? length - 1 : length] = 0;
 	return true;
+}
+
+static bool read_sysctl(const char *ifname, const struct sysctl *key, char *value, size_t size)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "/proc/sys/net/%s/%s/%s", key->table, ifname, key->key);
+	return read_sysctl_at(AT_FDCWD, path, value, size);
 }
 
 static void write_sysctl(const char *ifname, const struct sysctl *sysctl)
@@ -141,6 +147,35 @@ static void list_neighbors(struct nl_sock *socket, int flags, int ifindex, struc
 	exchange(socket, message, rows, "RTM_GETNEIGH");
 }
 
+static void read_sysctls(struct snapshot *snapshot)
+{
+	const char *table = "";
+	int directory = -1;
+
+	snapshot->sysctls.count = 0;
+	for (int at = 0; at < known.count; at++) {
+		struct sysctl *to = &snapshot->sysctls.entry[snapshot->sysctls.count];
+
+		*to = known.entry[at];
+		if (to->table != table) {
+			char path[300];
+
+			if (directory >= 0)
+				close(directory);
+			table = to->table;
+			snprintf(path, sizeof(path), "/proc/sys/net/%s/%s", table, snapshot->link.ifname);
+			directory = open(path, O_RDONLY | O_CLOEXEC);
+			must_sys(directory, path);
+		}
+		if (!read_sysctl_at(directory, to->key, to->value, sizeof(to->value)))
+			continue;
+		/* The IPv6 MTU follows the link's. */
+		if (strcmp(to->key, "mtu") != 0 || strtoul(to->value, NULL, 10) != snapshot->link.mtu)
+			snapshot->sysctls.count++;
+	}
+	close(directory);
+}
+
 static void take_snapshot(struct nl_sock *socket, int ifindex, struct snapshot *snapshot)
 {
 	struct ifaddrmsg header = { .ifa_index = ifindex };
@@ -151,17 +186,7 @@ static void take_snapshot(struct nl_sock *socket, int ifindex, struct snapshot *
 	list_routes(socket, AF_INET6, ifindex, &snapshot->routes6);
 	list_neighbors(socket, 0, ifindex, &snapshot->neighbors);
 	list_neighbors(socket, NTF_PROXY, ifindex, &snapshot->proxies);
-	snapshot->sysctls.count = 0;
-	for (int at = 0; at < known.count; at++) {
-		struct sysctl *to = &snapshot->sysctls.entry[snapshot->sysctls.count];
-
-		*to = known.entry[at];
-		if (!read_sysctl(snapshot->link.ifname, to, to->value, sizeof(to->value)))
-			continue;
-		/* The IPv6 MTU follows the link's. */
-		if (strcmp(to->key, "mtu") != 0 || strtoul(to->value, NULL, 10) != snapshot->link.mtu)
-			snapshot->sysctls.count++;
-	}
+	read_sysctls(snapshot);
 	get_qdisc(socket, ifindex, TC_H_INGRESS);
 	get_qdisc(socket, ifindex, TC_H_ROOT);
 	snapshot->programs = list_tcx(ifindex);

@@ -59,7 +59,8 @@ function operationOf(line: string): string | undefined {
     case "open":
     case "openat":
       if (rest.includes('"/proc/thread-self/ns/net"')) return "hold a namespace";
-      if (!rest.includes('"/proc/sys/net/')) return undefined;
+      // Of an open directory; nothing else is opened so.
+      if (!rest.includes('"/proc/sys/net/') && !/^\d+, /.test(rest)) return undefined;
       return /O_WRONLY|O_RDWR/.test(rest) ? "write a sysctl" : "read a sysctl";
     case "bpf":
       return `bpf ${/^\w+/.exec(rest)?.[0] ?? ""}`;
