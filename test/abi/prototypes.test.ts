@@ -7,9 +7,10 @@ import { LIBNL_SYMBOLS } from "../../ffi/libnl.ts";
 import { LIBNL_ROUTE_SYMBOLS } from "../../ffi/libnl-route.ts";
 import { evaluate } from "./probe.ts";
 
-/** As the headers have them; the ellipsis of open(), fcntl() and ioctl() stands for the one argument that is passed. */
+/** As the headers have them; the ellipsis of open(), openat(), fcntl() and ioctl() stands for the one argument that is passed. */
 const PROTOTYPES = `
 int open(const char *, int, ...);
+int openat(int, const char *, int, ...);
 int close(int);
 int fcntl(int, int, ...);
 int ioctl(int, unsigned long, ...);
