@@ -14,9 +14,9 @@ const TEST_LIMIT_MS = 180_000; // the first start fetches packages
 /** NRI's default plugin_request_timeout: a runtime closes the connection of a plugin that answers later. */
 const REQUEST_TIMEOUT_MS = 2_000;
 
-// Each with a node of its own, since nearly all of the time is waited.
+// One after the other: what is measured here is who is in time.
 describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
-  test.concurrent(
+  test(
     "a move of 3 s: hooks answer in time, the named container is refused, the other waits for the link",
     async () => {
       await using node = await TestNode.start({ suite });
@@ -29,7 +29,10 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
       const pod = await node.pods.run({ name: claim.name, uid: claim.podUid });
       expect(performance.now() - startedMs - usualMs).toBeLessThan(REQUEST_TIMEOUT_MS);
       expect(await refusal(node.pods.launch(pod, { name: "main", cdiDevices }))).toContain("unresolvable CDI devices");
-      const waited = await node.pods.launch(pod, { name: "other" });
+      // It waits for the rest of the move, or on a slow machine is told to come again, as the kubelet does.
+      const waited = await node.pods
+        .launch(pod, { name: "other" })
+        .catch(() => node.pods.launch(pod, { name: "other", attempt: 1 }));
       expect(await addressOf(node, waited)).toContain("10.73.0.9/24");
       await expectLateWork(agent, "RunPodSandbox", pod.sandboxId);
       const named = await node.pods.launch(pod, { name: "main", cdiDevices, attempt: 1 });
@@ -47,7 +50,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
     TEST_LIMIT_MS,
   );
 
-  test.concurrent(
+  test(
     "a move of 10.5 s: hooks answer in time, all containers of the pod are refused, then it recovers",
     async () => {
       await using node = await TestNode.start({ suite });
