@@ -62,6 +62,8 @@ test("a link that went away and came back is, by its snapshot, what it was", asy
   using home = new HeldTestNetns(calls);
   using pod = new HeldTestNetns(calls);
   const ifindex = furnish(home);
+  // Or the picture would show addresses in a state that they leave by themselves.
+  await eventually("no tentative address", () => !home.ip("addr", "show").includes("tentative"));
   const before = picture(home);
   const snapshot = calls.snapshotLink({ netns: home.ref, ifindex });
 
