@@ -12,8 +12,8 @@ import { linkDeviceName, pciDeviceName, uniqueName } from "./names.ts";
 import { isIpoib, isOfferedFunction, isOfferedLink } from "./offered.ts";
 import { functionAttributes, placeAttributes } from "./pci-attributes.ts";
 import type { PciNames } from "./pci-ids.ts";
+import { rdmaAttributes } from "./rdma-attributes.ts";
 import { rdmaOfFunction, rdmaOfLink, standsAlone } from "./rdma-of.ts";
-import { clampText } from "./text-limit.ts";
 import { uplinkIfindexes } from "./uplink.ts";
 
 export interface InventoryOptions {
@@ -114,13 +114,14 @@ class Scan {
 
   #bareFunction(device: PciDevice): Device {
     const rdma = rdmaOfFunction(this.#facts.rdma.devices, device.address);
-    const rdmaName = rdma !== undefined && standsAlone(rdma, device) ? rdma.name : undefined;
+    const alone = rdma !== undefined && standsAlone(rdma, device) ? rdma : undefined;
     return {
       name: pciDeviceName(device.address),
-      identity: { pciAddress: device.address, ...(rdmaName === undefined ? {} : { rdmaName }) },
+      identity: { pciAddress: device.address, ...(alone === undefined ? {} : { rdmaName: alone.name }) },
       attributes: this.#writer.write({
         ...functionAttributes(device, this.#options.pciNames),
-        ...rdmaAttributes(rdma !== undefined, rdmaName),
+        ...rdmaAttributes(alone),
+        rdma: { bool: rdma !== undefined },
       }),
     };
   }
@@ -141,7 +142,7 @@ class Scan {
           programs: this.#programsAt(link.ifname),
           sriov: own === undefined ? NO_SRIOV : sriovRole(own),
         }),
-        ...rdmaAttributes(rdma !== undefined, rdma?.name),
+        ...rdmaAttributes(rdma, link.ifname),
       }),
     };
   }
@@ -169,10 +170,6 @@ function sriovRole(device: PciDevice): SriovRole {
     numVfs: device.sriovNumVfs ?? 0,
     isVf: device.physfn !== undefined,
   };
-}
-
-function rdmaAttributes(hasRdma: boolean, name: string | undefined): Attributes {
-  return { rdma: { bool: hasRdma }, ...(name === undefined ? {} : { rdmaDevice: { string: clampText(name) } }) };
 }
 
 function linkIdentity(link: Link, pciAddress: string | undefined, rdmaName: string | undefined): DeviceIdentity {

@@ -14,6 +14,7 @@ export const {
   EHOSTUNREACH,
   EACCES,
   EOPNOTSUPP,
+  EPROTONOSUPPORT,
 } = errno;
 
 /** Whether the kernel answered with one of these. */

@@ -4,6 +4,7 @@ import { closeHomeNetns, homeNetns, inNetns, type Sync } from "../../ffi/netns.t
 import { NETLINK_ROUTE } from "../netlink/constants.ts";
 import { NETLINK_GENERIC } from "../netlink/ethtool-constants.ts";
 import { NetlinkSocket } from "../netlink/socket.ts";
+import { NETLINK_RDMA } from "../rdma/constants.ts";
 import type { NetnsRef } from "./calls.ts";
 
 /**
@@ -21,6 +22,11 @@ export class Namespaces implements Disposable {
   /** The same with a socket of generic netlink. */
   withGeneric<T>(netns: NetnsRef, task: (socket: NetlinkSocket) => T): T {
     return this.#withProtocol(netns, NETLINK_GENERIC, task);
+  }
+
+  /** The same with a socket of NETLINK_RDMA. */
+  withRdma<T>(netns: NetnsRef, task: (socket: NetlinkSocket) => T): T {
+    return this.#withProtocol(netns, NETLINK_RDMA, task);
   }
 
   /** Runs `task` with the thread in the namespace: for sysctls and bpf(2), which are the thread's. */

@@ -2,15 +2,21 @@ import { listAddresses } from "../netlink/addresses.ts";
 import { listLinks } from "../netlink/links.ts";
 import { listRoutes, routeTo } from "../netlink/routes.ts";
 import type { NetlinkSocket } from "../netlink/socket.ts";
-import { readRdma } from "../rdma/facts.ts";
 import { readLinkLocations } from "../sysfs/net.ts";
 import { readPciDevices } from "../sysfs/pci.ts";
 import type { HostFacts, KernelCalls } from "./calls.ts";
 import { EACCES, EHOSTUNREACH, EINVAL, ENETUNREACH, isErrno } from "./errnos.ts";
 import { scanPrograms } from "./link-programs.ts";
+import type { Namespaces } from "./namespaces.ts";
+import { scanRdma } from "./scan-rdma.ts";
 
 /** Reads what the host is: links in the kernel's words, and where they stand in the device tree. */
-export function scanHost(socket: NetlinkSocket, request: Parameters<KernelCalls["scan"]>[0]): HostFacts {
+export function scanHost(namespaces: Namespaces, request: Parameters<KernelCalls["scan"]>[0]): HostFacts {
+  const rdma = scanRdma(request.sysfsRoot, (read) => namespaces.withRdma("host", read));
+  return namespaces.withSocket("host", (socket) => ({ ...scanLinks(socket, request), rdma }));
+}
+
+function scanLinks(socket: NetlinkSocket, request: Parameters<KernelCalls["scan"]>[0]): Omit<HostFacts, "rdma"> {
   const links = listLinks(socket);
   const ifnames = links.map((link) => link.ifname);
   return {
@@ -20,7 +26,6 @@ export function scanHost(socket: NetlinkSocket, request: Parameters<KernelCalls[
     routedBy: routedBy(socket, request.routeTo),
     locations: readLinkLocations(request.sysfsRoot, ifnames),
     pci: readPciDevices(request.sysfsRoot),
-    rdma: readRdma(request.sysfsRoot),
     ...scanPrograms(socket, links),
   };
 }

@@ -21,7 +21,7 @@ import { snapshotLink } from "./snapshot.ts";
 export function kernelCalls(): KernelCalls & Disposable {
   const namespaces = new Namespaces();
   return {
-    scan: (request) => namespaces.withSocket("host", (socket) => scanHost(socket, request)),
+    scan: (request) => scanHost(namespaces, request),
     holdNetns: ({ path }) => {
       const { fd, inode } = holdNetns(path);
       return { fd: fd.release(), inode };

@@ -83,6 +83,11 @@ export class AttributeReader {
     return this.#view.getUint32(this.#start, true);
   }
 
+  u64(): bigint {
+    this.#want(8);
+    return this.#view.getBigUint64(this.#start, true);
+  }
+
   i32(): number {
     this.#want(4);
     return this.#view.getInt32(this.#start, true);

@@ -40,6 +40,12 @@ describe("a machine with two igb ports, two NUMA nodes and two VFs", () => {
     await vm.run(`ip link set "$(ls ${links})" name ${name} ${mac === undefined ? "" : `address ${mac}`}`);
   }
 
+  /** Runs `task` while the link carries an RDMA device. */
+  async function withRdma<T>(link: string, kind: string, task: (name: string) => Promise<T>): Promise<T> {
+    await vm.run(`rdma link add r-${link} type ${kind} netdev ${link}`);
+    return await task(`r-${link}`).finally(() => vm.run(`rdma link del r-${link}`));
+  }
+
   async function published(): Promise<Published[]> {
     return JSON.parse(await vm.run(`${NETFERRY} devices --filter= -o json`));
   }
@@ -72,15 +78,30 @@ describe("a machine with two igb ports, two NUMA nodes and two VFs", () => {
     for (const { device, link, kind } of cases) {
       const before = await attributes(device);
       expect(before["dra.net/rdma"]).toEqual({ bool: false });
-      await vm.run(`rdma link add r-${link} type ${kind} netdev ${link}`);
-      expect(await attributes(device)).toEqual({
-        ...before,
-        "dra.net/rdma": { bool: true },
-        "dra.net/rdmaDevice": { string: `r-${link}` },
+      await withRdma(link, kind, async (name) => {
+        const [port] = JSON.parse(await vm.run(`rdma -j link show ${name}/1`));
+        expect(await attributes(device)).toEqual({
+          ...before,
+          "dra.net/rdma": { bool: true },
+          "dra.net/rdmaDevice": { string: name },
+          "dra.net/rdmaLinkLayer": { string: "Ethernet" },
+          "dra.net/rdmaNodeGuid": { string: (await vm.run(`cat /sys/class/infiniband/${name}/node_guid`)).trim() },
+          "dra.net/rdmaPortState": { string: port.state },
+          "dra.net/rdmaProvider": { bool: true },
+          "dra.net/rdmaSpeedMbps": { int: 2_500 }, // what both drivers say of themselves: 1X SDR
+        });
       });
-      await vm.run(`rdma link del r-${link}`);
       expect(await attributes(device)).toEqual(before);
     }
+  });
+
+  test("an RDMA device that libibverbs has no provider of is offered, and says so", async () => {
+    const offered = await withRdma("p0", "rxe", async () => {
+      await vm.run("mount -t tmpfs none /etc/libibverbs.d");
+      return await attributes("pci-0000-41-00-0").finally(() => vm.run("umount /etc/libibverbs.d"));
+    });
+    expect(offered["dra.net/rdma"]).toEqual({ bool: true });
+    expect(offered["dra.net/rdmaProvider"]).toEqual({ bool: false });
   });
 
   test("a PF without its VFs, and a function without its driver, change what is offered, and back", async () => {
