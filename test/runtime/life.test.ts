@@ -221,7 +221,7 @@ function giveMuchState(links: HostLinks, ifname: string, second: string): void {
   ip("addr", "add", "10.67.0.2/24", "dev", second);
   ip("-6", "addr", "add", "fd66::2/64", "dev", ifname, "nodad");
   const blackhole = ["blackhole", "10.55.0.0/16", "table", "100"];
-  links.run(["route", "add", ...blackhole], ["route", "del", ...blackhole]);
+  links.run(["route", "replace", ...blackhole], ["route", "del", ...blackhole]);
   ip(
     "route",
     "add",
