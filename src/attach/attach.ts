@@ -5,6 +5,7 @@ import type { HeldNetns, NetnsRef } from "../kernel/calls.ts";
 import { ClaimError } from "../lib/errors.ts";
 import { faultPoint } from "../lib/fault.ts";
 import { IFF_UP, type Link } from "../netlink/link.ts";
+import { makeChild, parentSnapshot } from "./child.ts";
 import { bringHome } from "./detach.ts";
 import type { AttachParts, SandboxRef } from "./parts.ts";
 import { findInPod, findOnHost, findPublished } from "./recognise.ts";
@@ -80,7 +81,10 @@ async function commit(
     throw new ClaimError(
       `its link ${record.published.identity.ifname ?? record.device} is not in the host's namespace: see \`netferry devices\` for what is there`,
     );
-  const snapshot = await parts.kernel.snapshotLink({ netns: "host", ifindex: link.ifindex });
+  const snapshot =
+    record.plan.child === undefined
+      ? await parts.kernel.snapshotLink({ netns: "host", ifindex: link.ifindex })
+      : parentSnapshot(link, parts.clock.nowMs());
   faultPoint("attach.snapshot");
   const attachment: Attachment = {
     sandboxId: sandbox.id,
@@ -95,7 +99,7 @@ async function commit(
   return { record: underway, hostIfindex: link.ifindex };
 }
 
-/** To the pod's namespace, unless the link is there already. */
+/** The device, or a child of it, into the pod's namespace, unless the link is there already. */
 async function move(
   parts: AttachParts,
   { record, hostIfindex }: Committed,
@@ -103,7 +107,7 @@ async function move(
 ): Promise<Underway & { readonly ifindex: number }> {
   const { attachment } = record;
   const there = hostIfindex === undefined ? await findMoved(parts, record, netns) : undefined;
-  const ifindex = there ?? (await moveIn(parts, attachment, netns, hostIfindex ?? (await findLeft(parts, attachment))));
+  const ifindex = there ?? (await bring(parts, record, netns, hostIfindex ?? (await findLeft(parts, attachment))));
   const moved: Underway = { ...record, attachment: { ...attachment, ifindex } };
   if (attachment.ifindex !== ifindex) parts.store.put([moved]);
   return { ...moved, ifindex };
@@ -122,12 +126,13 @@ async function findLeft(parts: AttachParts, attachment: Attachment): Promise<num
   return link.ifindex;
 }
 
-async function moveIn(
+async function bring(
   parts: AttachParts,
-  { temporaryName }: Attachment,
+  { plan: { child }, attachment: { temporaryName } }: Underway,
   netns: HeldNetns,
   ifindex: number,
 ): Promise<number> {
+  if (child !== undefined) return makeChild(parts.kernel, child, { parent: ifindex, netns, temporaryName });
   const moved = await parts.kernel.moveLink({ from: "host", ifindex, to: { fd: netns.fd }, temporaryName });
   return moved.ifindex;
 }

@@ -5,6 +5,7 @@ import type { FailedStep, LinkSnapshot, NetnsRef } from "../kernel/calls.ts";
 import { ClaimError, describeError } from "../lib/errors.ts";
 import { faultPoint } from "../lib/fault.ts";
 import type { Link } from "../netlink/link.ts";
+import { removeChild } from "./child.ts";
 import { isGone } from "./gone.ts";
 import { lostSentences } from "./lost.ts";
 import { type AttachParts, logFields } from "./parts.ts";
@@ -25,6 +26,17 @@ export async function bringHome(parts: AttachParts, record: ClaimDevice): Promis
   parts.receipts.remove(record.claimUid);
   parts.store.put([away]);
   faultPoint("detach.receiptRemoved");
+  const problems = away.plan.child === undefined ? await carryHome(parts, away) : await dropChild(parts, away);
+  faultPoint("detach.restored");
+  const home = atHome(record);
+  parts.store.put([home]);
+  if (parts.store.ofSandbox(away.attachment.sandboxId).length === 0) parts.held.release(away.attachment.sandboxId);
+  if (problems !== undefined) parts.observer.cameHome?.(home, problems);
+  return home;
+}
+
+/** What of its state did not come back; `undefined` for a link that is lost. */
+async function carryHome(parts: AttachParts, away: Away): Promise<readonly string[] | undefined> {
   const cleared: string[] = [];
   const onProblem = (problem: string) => void cleared.push(problem);
   const ifindex =
@@ -32,13 +44,15 @@ export async function bringHome(parts: AttachParts, record: ClaimDevice): Promis
     (await findAtHome(parts, away, onProblem)) ??
     (await recreate(parts, away));
   faultPoint("detach.moved");
-  const problems = ifindex === undefined ? [] : [...cleared, ...(await restore(parts, away, ifindex))];
-  faultPoint("detach.restored");
-  const home = atHome(record);
-  parts.store.put([home]);
-  if (parts.store.ofSandbox(away.attachment.sandboxId).length === 0) parts.held.release(away.attachment.sandboxId);
-  if (ifindex !== undefined) parts.observer.cameHome?.(home, problems);
-  return home;
+  return ifindex === undefined ? undefined : [...cleared, ...(await restore(parts, away, ifindex))];
+}
+
+/** The device never left: only its child goes, if the namespace did not take it along. */
+async function dropChild(parts: AttachParts, away: Away): Promise<readonly string[]> {
+  const netns = await namespaceOf(parts, away.attachment);
+  if (netns !== undefined) await removeChild(parts.kernel, away, netns);
+  faultPoint("detach.moved");
+  return [];
 }
 
 /** The pod's namespace → the host; `undefined` when the namespace, or the link in it, is gone. */

@@ -23,13 +23,13 @@ function byName(identity: DeviceIdentity, links: readonly Link[]): Link | undefi
  */
 export function findInPod(record: ClaimDevice, attachment: Attachment, links: readonly Link[]): Link | undefined {
   const { snapshot, temporaryName, ifindex } = attachment;
+  const { child, ifname } = record.plan;
+  const kind = child === undefined ? snapshot.link.kind : child.kind;
   return (
     links.find((link) => link.ifname === temporaryName) ??
-    links.find((link) => isSameHardware(snapshot.link, link)) ??
-    links.find((link) => link.ifindex === ifindex && link.kind === snapshot.link.kind) ??
-    (ifindex === undefined
-      ? undefined
-      : links.find((link) => link.ifname === record.plan.ifname && link.kind === snapshot.link.kind))
+    links.find((link) => child === undefined && isSameHardware(snapshot.link, link)) ??
+    links.find((link) => link.ifindex === ifindex && link.kind === kind) ??
+    (ifindex === undefined ? undefined : links.find((link) => link.ifname === ifname && link.kind === kind))
   );
 }
 

@@ -18,8 +18,18 @@ export interface AttachPlan {
   /** The link's name in the pod. */
   readonly ifname: string;
   readonly steps: readonly LinkStep[];
+  /** What goes into the pod instead of the device itself. */
+  readonly child?: ChildPlan;
   /** One sentence for each part of the link's own state that cannot follow it into the pod. */
   readonly leftOut?: readonly string[];
+}
+
+/** A link that is made in the pod's namespace and stands on the device, which itself stays on the host. */
+export interface ChildPlan {
+  /** IFLA_INFO_KIND. */
+  readonly kind: "ipvlan" | "macvlan" | "vlan";
+  /** IFLA_INFO_DATA in hex. */
+  readonly kindData: string;
 }
 
 /** Where the device is, or was about to be: written before the first change to the kernel. */
@@ -31,6 +41,7 @@ export interface Attachment {
   readonly temporaryName: string;
   /** Index in the pod's namespace; absent until the move is known to have happened. */
   readonly ifindex?: number;
+  /** Of the device; where a child goes in its place, of its link alone. */
   readonly snapshot: LinkSnapshot;
   /** The pod ran without the link for a while. */
   readonly late: boolean;

@@ -96,7 +96,7 @@ export interface NewLink {
   readonly ifname: string;
   readonly kind: string;
   readonly kindData?: string;
-  /** Index of the lower device, in the same namespace. */
+  /** Index of the lower device, in the namespace of the request. */
   readonly lower?: number;
   readonly address?: string;
   readonly mtu?: number;
@@ -158,7 +158,10 @@ export interface KernelCalls {
     readonly programs: readonly number[];
     readonly spare: readonly number[] | "all";
   }): { readonly removed: readonly string[]; readonly problems: readonly string[] };
-  createLink(request: { readonly netns: NetnsRef; readonly link: NewLink }): { readonly ifindex: number };
+  /** Makes the link in `into`, where that is not `netns`: at once, so that it is never seen in `netns`. */
+  createLink(request: { readonly netns: NetnsRef; readonly link: NewLink; readonly into?: NetnsRef }): {
+    readonly ifindex: number;
+  };
   deleteLink(request: { readonly netns: NetnsRef; readonly ifindex: number }): void;
 }
 

@@ -47,13 +47,13 @@ export function kernelCalls(): KernelCalls & Disposable {
       ),
     applySteps: (request) => applySteps(namespaces, request),
     clearLink: (request) => clearLink(namespaces, request),
-    createLink: ({ netns, link }) =>
-      namespaces.withSocket(netns, (socket) => {
-        createLink(socket, link);
-        const made = getLink(socket, { ifname: link.ifname });
-        if (made === undefined) throw new SysError("RTM_NEWLINK", ENODEV, `new ${link.kind} ${link.ifname}`);
-        return { ifindex: made.ifindex };
-      }),
+    createLink: ({ netns, link, into = netns }) => {
+      const place = into === netns ? {} : { netnsFd: namespaces.descriptor(into) };
+      namespaces.withSocket(netns, (socket) => createLink(socket, { ...link, ...place }));
+      const made = namespaces.withSocket(into, (socket) => getLink(socket, { ifname: link.ifname }));
+      if (made === undefined) throw new SysError("RTM_NEWLINK", ENODEV, `new ${link.kind} ${link.ifname}`);
+      return { ifindex: made.ifindex };
+    },
     deleteLink: ({ netns, ifindex }) =>
       namespaces.withSocket(netns, (socket) => accepting([ENODEV], () => deleteLink(socket, ifindex))),
     [Symbol.dispose]: () => namespaces[Symbol.dispose](),

@@ -119,16 +119,19 @@ export interface LinkCreation {
   readonly mtu?: number;
   /** For `veth`: name of the other end. */
   readonly peerName?: string;
+  /** Descriptor of the namespace that the link is made in; the lower device is looked up in the socket's. */
+  readonly netnsFd?: number;
 }
 
 /** Throws SysError EEXIST when the name is taken. */
 export function createLink(socket: NetlinkSocket, creation: LinkCreation): void {
-  const { ifname, kind, kindData, lower, address, mtu, peerName } = creation;
+  const { ifname, kind, kindData, lower, address, mtu, peerName, netnsFd } = creation;
   const fields: LinkFields = {
     ifname,
     ...(lower === undefined ? {} : { lower }),
     ...(mtu === undefined ? {} : { mtu }),
     ...(address === undefined ? {} : { address: parseMac(address) }),
+    ...(netnsFd === undefined ? {} : { netnsFd }),
   };
   using message = linkAddMessage(fields, k.NLM_F_CREATE | k.NLM_F_EXCL);
   const data = peerName === undefined ? settable(kind, kindData) : vethData(peerName);

@@ -1,0 +1,11 @@
+import { expect, test } from "bun:test";
+import { ipvlanData, macvlanData, vlanData, vrfData } from "./new-kind-data.ts";
+
+// Bytes of `ip link add` of iproute2 6.1, seen with strace; ipvlan without its flags, which are none by default.
+test("the data of a kind is what iproute2 sends", () => {
+  expect(macvlanData("bridge")).toBe("0800010004000000");
+  expect(macvlanData("private")).toBe("0800010001000000");
+  expect(ipvlanData("l3s")).toBe("0600010002000000");
+  expect(vlanData(5, "802.1ad")).toBe("0600010005000000" + "0600050088a80000");
+  expect(vrfData(1234)).toBe("08000100d2040000");
+});
