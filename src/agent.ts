@@ -62,6 +62,7 @@ export async function runAgent(
     options: {
       domain: config.driverName,
       moveIbInterfaces: config.moveIbInterfaces,
+      listAttributes: config.featureGates.DRAListTypeAttributes,
       pciNames: loadPciNames(process.env["PCIDB_PATH"]),
     },
     filter: (device) => filter(device.attributes).keep,

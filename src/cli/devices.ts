@@ -19,7 +19,12 @@ export async function devices(
   const pciNames = loadPciNames(process.env["PCIDB_PATH"]);
   await using kernel = await startKernel({ createWorker, log: silentLogger });
   const facts = await kernel.scan.scan({ sysfsRoot: config.sysfsRoot, procRoot: config.procRoot, routeTo: [] });
-  const found = devicesOf(facts, { domain: config.driverName, moveIbInterfaces: config.moveIbInterfaces, pciNames });
+  const found = devicesOf(facts, {
+    domain: config.driverName,
+    moveIbInterfaces: config.moveIbInterfaces,
+    listAttributes: config.featureGates.DRAListTypeAttributes,
+    pciNames,
+  });
   const offered = found.filter((device) => filter(device.attributes).keep);
   if (output !== "slice") return formatDevices(offered, output, config.driverName);
   const { devices: inSlices, problems } = offerDevices(offered, config.driverName);

@@ -11,7 +11,8 @@ export type FilterAttribute =
   | { readonly string: string }
   | { readonly int: number }
   | { readonly bool: boolean }
-  | { readonly version: string };
+  | { readonly version: string }
+  | { readonly ints: readonly number[] };
 export type FilterAttributes = Readonly<Record<string, FilterAttribute>>;
 
 export interface FilterDecision {
@@ -54,12 +55,15 @@ function defaultFilter(attributes: FilterAttributes): FilterDecision {
   return { keep: type === undefined || !("string" in type) || type.string !== "veth" };
 }
 
+type MemberValue = string | bigint | boolean | readonly bigint[] | null;
+
 /** Members without a value compare as null. */
-function structOf(attribute: FilterAttribute): Map<string, string | bigint | boolean | null> {
-  const struct = new Map<string, string | bigint | boolean | null>(MEMBERS.map((member) => [member, null]));
+function structOf(attribute: FilterAttribute): Map<string, MemberValue> {
+  const struct = new Map<string, MemberValue>(MEMBERS.map((member) => [member, null]));
   if ("string" in attribute) struct.set("StringValue", attribute.string);
   else if ("int" in attribute) struct.set("IntValue", BigInt(attribute.int));
   else if ("bool" in attribute) struct.set("BoolValue", attribute.bool);
+  else if ("ints" in attribute) struct.set("IntValues", attribute.ints.map(BigInt));
   else struct.set("VersionValue", attribute.version);
   return struct;
 }

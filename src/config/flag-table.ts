@@ -6,6 +6,7 @@
 import { hostname } from "node:os";
 import { parseClaimMaySet } from "./authority.ts";
 import { DEFAULT_FILTER } from "./default-filter.ts";
+import { parseFeatureGates } from "./feature-gates.ts";
 import {
   booleanFlag,
   type Flag,
@@ -89,6 +90,13 @@ export const FLAGS = {
     "strict-claims",
     false,
     "leave interface.hardwareAddr and interface.disableEbpfPrograms to DeviceClasses: a claim that sets them is refused",
+  ),
+  featureGates: flag(
+    "feature-gates",
+    "LIST",
+    "",
+    "GATE=true,…; DRAListTypeAttributes: publish resource.kubernetes.io/numaNode as a list, where the API server has that gate on; PersistentResourceSliceAttributes: what netferry always does",
+    parseFeatureGates,
   ),
   verbosity: flag(
     "v",
@@ -177,16 +185,6 @@ export const UNSERVED_FLAGS: readonly IgnoredFlag[] = [
   { name: "cloud-provider-options", isBoolean: false, harmless: [""] },
   { name: "profile-provider", isBoolean: false, harmless: ["", "cloud", "none"] },
   { name: "webhook-url", isBoolean: false, harmless: [""] },
-  {
-    name: "feature-gates",
-    isBoolean: false,
-    harmless: [
-      "",
-      "DRAListTypeAttributes=false",
-      "PersistentResourceSliceAttributes=false",
-      "DRAListTypeAttributes=false,PersistentResourceSliceAttributes=false",
-    ],
-  },
   { name: "slaac-ready-timeout", isBoolean: false, harmless: ["1.5s"] },
   { name: "slaac-rollback-reserve", isBoolean: false, harmless: ["500ms"] },
 ];

@@ -38,6 +38,7 @@ describe("parseCommandLine() without a command", () => {
       kubeletRootDir: "/var/lib/kubelet",
       moveIbInterfaces: true,
       strictClaims: false,
+      featureGates: { DRAListTypeAttributes: false, PersistentResourceSliceAttributes: false },
       verbosity: 0,
       driverName: "dra.net",
       nriSocket: "/var/run/nri/nri.sock",
@@ -76,8 +77,9 @@ describe("parseCommandLine() without a command", () => {
       inventoryMinPollIntervalMs: 500,
       inventoryMaxPollIntervalMs: 90_000,
       moveIbInterfaces: false,
+      featureGates: { DRAListTypeAttributes: true },
     });
-    expect(warnings.map((warning) => warning.split(" ", 1)[0])).toEqual(["--cloud-provider-hint", "--feature-gates"]);
+    expect(warnings.map((warning) => warning.split(" ", 1)[0])).toEqual(["--cloud-provider-hint"]);
   });
 
   test("reads each of Go's four ways to write a flag, the last one counting", () => {

@@ -4,7 +4,9 @@ export type AttributeValue =
   | { readonly string: string }
   | { readonly int: number }
   | { readonly bool: boolean }
-  | { readonly version: string };
+  | { readonly version: string }
+  /** Needs the API server's gate DRAListTypeAttributes. */
+  | { readonly ints: readonly number[] };
 
 /** How the device is recognised in the kernel, in whichever namespace, under whichever name. */
 export interface DeviceIdentity {

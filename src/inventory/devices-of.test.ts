@@ -3,6 +3,7 @@ import { aDefaultRoute, aFunction, aLink, anAddress, factsWith } from "../../tes
 import type { Device } from "./device.ts";
 import { devicesOf, type InventoryOptions } from "./devices-of.ts";
 import type { InventoryFacts } from "./facts.ts";
+import { linkDeviceName } from "./names.ts";
 import { builtInPciIds } from "./pci-ids.ts";
 
 const OPTIONS: InventoryOptions = { domain: "dra.net", moveIbInterfaces: true, pciNames: builtInPciIds };
@@ -142,6 +143,56 @@ test("devicesOf() lets a subfunction keep its function's place but not its PCI a
   expect(values(devices[0])).toMatchObject({ ifName: "p0", rdmaDevice: "mlx5_0", sriov: true, sriovVfs: 2 });
   expect(values(devices[1])).toMatchObject({ ifName: "sf88", rdmaDevice: "mlx5_4", sriov: false, numaNode: 1 });
   expect(Object.keys(values(devices[1])).filter((key) => key.startsWith("pci"))).toEqual([]);
+});
+
+test("devicesOf() gives links that stand on a function its place, through any number of links in between", () => {
+  const devices = offered({
+    links: [
+      aLink(2, "p0"),
+      aLink(3, "p0.7", { kind: "vlan", lower: 2 }),
+      aLink(4, "mv0", { kind: "macvlan", lower: 3 }),
+      aLink(5, "veth0", { kind: "veth", lower: 2 }), // its peer has the PF's index by chance
+      aLink(6, "mv1", { kind: "macvlan", lower: 2, linkNetnsId: 1 }), // another namespace's index
+      aLink(7, "mv2", { kind: "macvlan", lower: 99 }),
+      aLink(8, "loop0", { kind: "macvlan", lower: 8 }),
+    ],
+    locations: { p0: { isVirtual: false, pciAddress: NIC } },
+    pci: [aFunction(NIC, { numaNode: 1, pcieRoot: "pci0000:3a", ifnames: ["p0"] })],
+  });
+  const place = (device: Device) => [
+    values(device)["numaNode"],
+    values(device)["resource.kubernetes.io/numaNode"],
+    values(device)["resource.kubernetes.io/pcieRoot"],
+    values(device)["pciAddress"] ?? values(device)["resource.kubernetes.io/pciBusID"],
+  ];
+  const nowhere = [undefined, undefined, undefined, undefined];
+  expect(Object.fromEntries(devices.map((device) => [device.name, place(device)]))).toEqual({
+    "pci-0000-3b-00-0": [1, 1, "pci0000:3a", NIC],
+    [linkDeviceName("p0.7")]: [1, 1, "pci0000:3a", undefined],
+    mv0: [1, 1, "pci0000:3a", undefined],
+    veth0: nowhere,
+    mv1: nowhere,
+    mv2: nowhere,
+    loop0: nowhere,
+  });
+});
+
+test("devicesOf() places a VF where its PF is when the firmware tells nothing of the VF", () => {
+  const pci = [
+    aFunction(NIC, { numaNode: 1, pcieRoot: "pci0000:3a", virtfns: ["0000:3b:00.2"] }),
+    aFunction("0000:3b:00.2", { physfn: NIC }),
+  ];
+  const expected = { numaNode: 1, "resource.kubernetes.io/pcieRoot": "pci0000:3a" };
+  expect(offered({ pci }).map(values)).toMatchObject([expected, expected]);
+});
+
+test("devicesOf() publishes the standard NUMA attribute as a list when asked to, and its own as before", () => {
+  const numaNodes = [0, 1].map((id) => ({ id, cpus: [id], package: 0, distances: { 0: 10, 1: 10 } }));
+  const [device] = offered({ pci: [aFunction(NIC, { numaNode: 1 })], numaNodes }, { ...OPTIONS, listAttributes: true });
+  expect(device?.attributes).toMatchObject({
+    "dra.net/numaNode": { int: 1 },
+    "resource.kubernetes.io/numaNode": { ints: [1, 0] },
+  });
 });
 
 test("devicesOf() tells about eBPF only when somebody looked", () => {

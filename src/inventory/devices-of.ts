@@ -10,6 +10,7 @@ import { linkAttributes, type SriovRole } from "./link-attributes.ts";
 import { locationsByIndex, mainLinks } from "./main-link.ts";
 import { linkDeviceName, pciDeviceName, uniqueName } from "./names.ts";
 import { isIpoib, isOfferedFunction, isOfferedLink } from "./offered.ts";
+import { bottomLink } from "./parent-link.ts";
 import { functionAttributes, placeAttributes } from "./pci-attributes.ts";
 import type { PciNames } from "./pci-ids.ts";
 import { rdmaAttributes } from "./rdma-attributes.ts";
@@ -21,6 +22,8 @@ export interface InventoryOptions {
   readonly domain: string;
   /** False: IPoIB links stay on the host, their functions are offered as RDMA devices. */
   readonly moveIbInterfaces: boolean;
+  /** The standard NUMA attribute is a list, which needs the API server's gate DRAListTypeAttributes. */
+  readonly listAttributes?: boolean;
   readonly pciNames: PciNames;
 }
 
@@ -119,7 +122,7 @@ class Scan {
       name: pciDeviceName(device.address),
       identity: { pciAddress: device.address, ...(alone === undefined ? {} : { rdmaName: alone.name }) },
       attributes: this.#writer.write({
-        ...functionAttributes(device, this.#options.pciNames),
+        ...this.#functionAttributes(device),
         ...rdmaAttributes(alone),
         rdma: { bool: rdma !== undefined },
       }),
@@ -134,7 +137,7 @@ class Scan {
       name,
       identity: linkIdentity(link, own?.address, rdma?.name),
       attributes: this.#writer.write({
-        ...this.#placeAttributes(own, location),
+        ...(own === undefined ? this.#carriedAttributes(link) : this.#functionAttributes(own)),
         ...linkAttributes({
           link,
           addresses: this.#addresses.get(link.ifindex) ?? [],
@@ -153,14 +156,35 @@ class Scan {
     return Object.hasOwn(programs, ifname) ? programs[ifname] : NO_PROGRAMS;
   }
 
+  #functionAttributes(device: PciDevice): Attributes & StandardAttributes {
+    const { address } = device;
+    return {
+      ...functionAttributes(device, this.#options.pciNames),
+      "resource.kubernetes.io/pciBusID": { string: address },
+      ...this.#placeAttributes(device),
+    };
+  }
+
   /**
-   * A link that stands on a function without being its main one, as that of a subfunction, has the function's place
-   * but not its identity: a selector by PCI address means one device.
+   * A link that stands on a function without being its main one, as that of a subfunction or a macvlan, has the
+   * function's place but not its identity: a selector by PCI address means one device.
    */
-  #placeAttributes(own: PciDevice | undefined, location: LinkLocation | undefined): Attributes & StandardAttributes {
-    if (own !== undefined) return functionAttributes(own, this.#options.pciNames);
+  #carriedAttributes(link: Link): Attributes & StandardAttributes {
+    const location = this.#locations.get(bottomLink(link, this.#links).ifindex);
     const carrier = this.#pci.get(location?.pciAddress ?? "");
-    return carrier === undefined ? {} : placeAttributes(carrier);
+    return carrier === undefined ? {} : this.#placeAttributes(carrier);
+  }
+
+  /** A VF is where its PF is, also where the firmware tells it of the PF alone. */
+  #placeAttributes(device: PciDevice): Attributes & StandardAttributes {
+    const pf = this.#pci.get(device.physfn ?? "");
+    const numaNode = device.numaNode ?? pf?.numaNode;
+    const pcieRoot = device.pcieRoot ?? pf?.pcieRoot;
+    const place = {
+      ...(numaNode === undefined ? {} : { numaNode }),
+      ...(pcieRoot === undefined ? {} : { pcieRoot }),
+    };
+    return placeAttributes(place, this.#options.listAttributes === true ? (this.#facts.numaNodes ?? []) : undefined);
   }
 }
 

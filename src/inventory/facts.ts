@@ -5,6 +5,7 @@ import type { Link } from "../netlink/link.ts";
 import type { Route } from "../netlink/route.ts";
 import type { RdmaFacts } from "../rdma/facts.ts";
 import type { LinkLocation } from "../sysfs/net.ts";
+import type { NumaNode } from "../sysfs/numa.ts";
 import type { PciDevice } from "../sysfs/pci.ts";
 
 export interface InventoryFacts {
@@ -17,6 +18,8 @@ export interface InventoryFacts {
   /** By ifname. */
   readonly locations: Readonly<Record<string, LinkLocation>>;
   readonly pci: readonly PciDevice[];
+  /** Absent when nobody looked. */
+  readonly numaNodes?: readonly NumaNode[];
   readonly rdma: RdmaFacts;
   /** By ifname: the eBPF programs at the links that have any; absent when nobody looked. */
   readonly programs?: Readonly<Record<string, LinkPrograms>>;

@@ -14,6 +14,7 @@ import type { Filter, Qdisc } from "../netlink/tc-codec.ts";
 import type { TcxProgram } from "../netlink/tcx.ts";
 import type { RdmaFacts } from "../rdma/facts.ts";
 import type { LinkLocation } from "../sysfs/net.ts";
+import type { NumaNode } from "../sysfs/numa.ts";
 import type { PciDevice } from "../sysfs/pci.ts";
 import type { LinkStep, LinkSysctl } from "./steps.ts";
 
@@ -37,6 +38,7 @@ export interface HostFacts {
   /** By ifname: where the link stands in sysfs. */
   readonly locations: Readonly<Record<string, LinkLocation>>;
   readonly pci: readonly PciDevice[];
+  readonly numaNodes: readonly NumaNode[];
   readonly rdma: RdmaFacts;
   /** By ifname: names of the tc and TCX programs; links without any are left out. */
   readonly programs: Readonly<Record<string, ProgramNames>>;

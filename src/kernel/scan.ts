@@ -3,6 +3,7 @@ import { listLinks } from "../netlink/links.ts";
 import { listRoutes, routeTo } from "../netlink/routes.ts";
 import type { NetlinkSocket } from "../netlink/socket.ts";
 import { readLinkLocations } from "../sysfs/net.ts";
+import { readNumaNodes } from "../sysfs/numa.ts";
 import { readPciDevices } from "../sysfs/pci.ts";
 import type { HostFacts, KernelCalls } from "./calls.ts";
 import { EACCES, EHOSTUNREACH, EINVAL, ENETUNREACH, isErrno } from "./errnos.ts";
@@ -26,6 +27,7 @@ function scanLinks(socket: NetlinkSocket, request: Parameters<KernelCalls["scan"
     routedBy: routedBy(socket, request.routeTo),
     locations: readLinkLocations(request.sysfsRoot, ifnames),
     pci: readPciDevices(request.sysfsRoot),
+    numaNodes: readNumaNodes(request.sysfsRoot),
     ...scanPrograms(socket, links),
   };
 }

@@ -1,9 +1,12 @@
 /** What the API server accepts in a ResourceSlice. Source: kubernetes/api `resource/v1/types.go` and its validation. */
 
-/** Without taints, counters and list-valued attributes, none of which we publish; with them it would be 64. */
 export const MAX_DEVICES_PER_SLICE = 128;
+/** In a slice with a device that has taints, counters or a list-valued attribute. */
+export const MAX_RICH_DEVICES_PER_SLICE = 64;
 /** Attributes and capacities together. */
 export const MAX_ATTRIBUTES_PER_DEVICE = 32;
+/** Of all attributes together, those of lists each (1.36 and later). */
+export const MAX_VALUES_PER_DEVICE = 48;
 /** UTF-8 bytes, not characters. */
 export const MAX_VALUE_BYTES = 64;
 const MAX_ID_LENGTH = 32;

@@ -74,6 +74,7 @@ test("offerDevices() makes slices of anything that the API server's validation t
     fc.double().map((int) => ({ int })),
     fc.integer().map((int) => ({ int })),
     fc.boolean().map((bool) => ({ bool })),
+    fc.array(fc.integer(), { maxLength: 20 }).map((ints) => ({ ints })),
     fc.string().map((version) => ({ version })),
     fc.constantFrom("1.2.3", "0.0.1-a+b").map((version) => ({ version })),
   );

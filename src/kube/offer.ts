@@ -9,6 +9,7 @@ import {
   isVersion,
   MAX_ATTRIBUTES_PER_DEVICE,
   MAX_VALUE_BYTES,
+  MAX_VALUES_PER_DEVICE,
 } from "./limits.ts";
 
 export interface OfferProblem {
@@ -49,6 +50,7 @@ function attributesOf(device: Device, driver: string, problems: OfferProblem[]):
   const kept: Record<string, SliceAttribute> = {};
   const taken = new Set<string>();
   let room = MAX_ATTRIBUTES_PER_DEVICE;
+  let valueRoom = MAX_VALUES_PER_DEVICE;
   for (const name of Object.keys(device.attributes).sort((a, b) => compareRank(a, b, driver))) {
     const value = device.attributes[name];
     if (value === undefined) continue;
@@ -59,9 +61,11 @@ function attributesOf(device: Device, driver: string, problems: OfferProblem[]):
     else if (typeof encoded === "string") leaveOut(name, encoded);
     else if (taken.has(key)) leaveOut(name, `it is the same attribute as ${key}`);
     else if (room === 0) leaveOut(name, `a device has room for ${MAX_ATTRIBUTES_PER_DEVICE} attributes`);
+    else if (valueRoom < valuesIn(encoded)) leaveOut(name, `a device has room for ${MAX_VALUES_PER_DEVICE} values`);
     else {
       taken.add(key);
       room--;
+      valueRoom -= valuesIn(encoded);
       kept[name] = encoded;
     }
   }
@@ -73,8 +77,16 @@ function encodeValue(value: AttributeValue): SliceAttribute | string {
   if ("string" in value) return { string: clampUtf8(value.string) };
   if ("bool" in value) return { bool: value.bool };
   if ("int" in value) return Number.isSafeInteger(value.int) ? { int: value.int } : `${value.int} is no integer`;
+  if ("ints" in value)
+    return value.ints.length > 0 && value.ints.every(Number.isSafeInteger)
+      ? { ints: value.ints }
+      : `${JSON.stringify(value.ints)} is no list of integers`;
   if (isVersion(value.version)) return { version: value.version };
   return `${JSON.stringify(clampUtf8(value.version))} is no semantic version of at most ${MAX_VALUE_BYTES} bytes`;
+}
+
+function valuesIn(attribute: SliceAttribute): number {
+  return attribute.ints?.length ?? 1;
 }
 
 /** Who stays when room is short: what constraints across drivers match on, then our own, then the clouds'. */

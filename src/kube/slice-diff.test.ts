@@ -49,6 +49,11 @@ test("desiredSlices() cuts at 128 devices and keeps their order", () => {
   expect(want(devices(128)).length).toBe(1);
 });
 
+test("desiredSlices() cuts at 64 devices when one of them has a list", () => {
+  const list = { name: "z", attributes: { "resource.kubernetes.io/numaNode": { ints: [0, 1] } } };
+  expect(want([...devices(128), list]).map((slice) => slice.devices.length)).toEqual([64, 64, 1]);
+});
+
 test("desiredSlices() publishes one empty slice rather than none, owned by the Node", () => {
   expect(want([])).toEqual([
     {

@@ -1,7 +1,7 @@
 /** The pool of a node as ResourceSlices. Pure. */
 
 import type { OwnerReference, ResourceSlice, ResourceSliceSpec, SliceDevice } from "./client/wire.ts";
-import { MAX_DEVICES_PER_SLICE } from "./limits.ts";
+import { MAX_DEVICES_PER_SLICE, MAX_RICH_DEVICES_PER_SLICE } from "./limits.ts";
 
 export interface PoolIdentity {
   readonly driver: string;
@@ -28,12 +28,18 @@ export function desiredSlices(pool: PoolIdentity, devices: readonly SliceDevice[
     uid: pool.nodeUid,
     controller: true,
   };
-  const count = Math.max(1, Math.ceil(devices.length / MAX_DEVICES_PER_SLICE));
+  const room = devices.some(isRich) ? MAX_RICH_DEVICES_PER_SLICE : MAX_DEVICES_PER_SLICE;
+  const count = Math.max(1, Math.ceil(devices.length / room));
   return Array.from({ length: count }, (_, index) => ({
     generateName: `${namePrefix(index)}${pool.driver}-${pool.nodeName}-`,
     owner,
-    devices: devices.slice(index * MAX_DEVICES_PER_SLICE, (index + 1) * MAX_DEVICES_PER_SLICE),
+    devices: devices.slice(index * room, (index + 1) * room),
   }));
+}
+
+/** One such device halves the room in its slice; in every slice here, so that a device seldom changes its slice. */
+function isRich(device: SliceDevice): boolean {
+  return Object.values(device.attributes ?? {}).some(({ ints }) => ints !== undefined);
 }
 
 /** The allocator takes the first device that fits, slices in the order of their names: so the index leads the name. */

@@ -10,6 +10,7 @@ const nic: SelectableDevice = {
     "dra.net/rdma": { bool: true },
     "dra.net/firmware": { version: "28.39.1002-rc.1+build5" },
     "resource.kubernetes.io/numaNode": { int: 1 },
+    "dra.net/nodes": { ints: [0, 1] },
     plain: { string: "under the driver's name" },
   },
 };
@@ -38,6 +39,8 @@ describe("matches() answers as the scheduler does", () => {
     ['device.attributes["dra.net"].rdma', true],
     ['device.attributes["dra.net"].plain.contains("driver")', true],
     ['device.attributes["resource.kubernetes.io"].numaNode in [0, 1]', true],
+    ['1 in device.attributes["dra.net"].nodes', true],
+    ['device.attributes["dra.net"].nodes == [0, 1] && size(device.attributes["dra.net"].nodes) == 2', true],
     ['device.attributes["dra.net"]["ifName"].startsWith("eth")', true],
     ['device.attributes["dra.net"].ifName.matches("^eth[0-9]$")', true],
     // A domain that does not exist is an empty map; `in` is strict.

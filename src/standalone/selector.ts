@@ -112,6 +112,7 @@ type SemverValue = (text: string) => Message;
 function valueOfAttribute(value: AttributeValue, semver: SemverValue): CelInput {
   if ("string" in value) return value.string;
   if ("int" in value) return BigInt(value.int);
+  if ("ints" in value) return value.ints.map(BigInt);
   return "bool" in value ? value.bool : semver(value.version);
 }
 

@@ -19,7 +19,9 @@ const C_IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const SEMVER =
   /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$/;
 const MAX_DEVICES = 128;
+const MAX_RICH_DEVICES = 64;
 const MAX_ATTRIBUTES = 32;
+const MAX_VALUES = 48;
 const MAX_VALUE_BYTES = 64;
 
 export function validateSlice(slice: Untyped, old?: Untyped): Cause[] {
@@ -43,7 +45,8 @@ export function validateSlice(slice: Untyped, old?: Untyped): Cause[] {
       fail(`spec.${field}`, "field is immutable");
   if (old !== undefined && old.spec.pool.name !== pool.name) fail("spec.pool.name", "field is immutable");
   const devices: Untyped[] = spec.devices ?? [];
-  if (devices.length > MAX_DEVICES) fail("spec.devices", `must have at most ${MAX_DEVICES} items`);
+  const room = devices.some(isRich) ? MAX_RICH_DEVICES : MAX_DEVICES;
+  if (devices.length > room) fail("spec.devices", `must have at most ${room} items`);
   const names = new Set<string>();
   devices.forEach((device, index) => {
     const at = `spec.devices[${index}]`;
@@ -53,9 +56,23 @@ export function validateSlice(slice: Untyped, old?: Untyped): Cause[] {
     const attributes = Object.entries(device.attributes ?? {});
     if (attributes.length + Object.keys(device.capacity ?? {}).length > MAX_ATTRIBUTES)
       fail(at, `the total number of attributes and capacities must not exceed ${MAX_ATTRIBUTES}`);
+    const values = attributes.reduce((sum, [, value]) => sum + (listIn(value)?.length ?? 1), 0);
+    if (values > MAX_VALUES) fail(at, `the total number of attribute values must not exceed ${MAX_VALUES}`);
     for (const [key, value] of attributes) validateAttribute(`${at}.attributes[${key}]`, key, value, fail);
   });
   return causes;
+}
+
+function isRich(device: Untyped): boolean {
+  return (
+    device.taints !== undefined ||
+    device.consumesCounters !== undefined ||
+    Object.values(device.attributes ?? {}).some((value) => listIn(value) !== undefined)
+  );
+}
+
+function listIn(value: Untyped): Untyped[] | undefined {
+  return Object.values(value ?? {}).find(Array.isArray) as Untyped[] | undefined;
 }
 
 function validateAttribute(
@@ -84,8 +101,10 @@ function validateAttribute(
       ? typeof given === "string"
       : kind === "int"
         ? Number.isInteger(given)
-        : kind === "bool"
-          ? typeof given === "boolean"
-          : kind === "version" && typeof given === "string" && SEMVER.test(given);
+        : kind === "ints"
+          ? Array.isArray(given) && given.length > 0 && given.every(Number.isInteger)
+          : kind === "bool"
+            ? typeof given === "boolean"
+            : kind === "version" && typeof given === "string" && SEMVER.test(given);
   if (!wellTyped) fail(`${at}.${kind}`, "Invalid value");
 }
