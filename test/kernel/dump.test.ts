@@ -15,12 +15,12 @@ test("a list is whole and holds nothing twice, whatever changes meanwhile, or it
   using netns = new HeldTestNetns(calls);
   const commands = Array.from({ length: STABLE / 2 }, (_, at) => `link add s${at} type veth peer name t${at}`);
   Bun.spawnSync(["ip", "-n", netns.name, "-batch", "-"], { stdin: Buffer.from(commands.join("\n")) });
-  const churn = Array.from({ length: 60 }, () => "link add c0 type veth peer name c1\nlink del c0").join("\n");
+  const churn = Array.from({ length: 2_000 }, () => "link add c0 type veth peer name c1\nlink del c0").join("\n");
   await using changing = Bun.spawn(["ip", "-n", netns.name, "-batch", "-"], { stdin: Buffer.from(churn) });
 
   let seen = 0;
   let withChurn = 0;
-  while (changing.exitCode === null) {
+  while (changing.exitCode === null && (seen < 10 || withChurn === 0)) {
     try {
       const names = calls.listLinks({ netns: netns.ref }).map(({ ifname }) => ifname);
       expect(new Set(names).size).toBe(names.length);
@@ -32,8 +32,8 @@ test("a list is whole and holds nothing twice, whatever changes meanwhile, or it
     }
     await Bun.sleep(0);
   }
-  expect(changing.exitCode).toBe(0);
-  expect(seen).toBeGreaterThan(10);
+  expect(changing.exitCode).toBeNull(); // it was changing all the while
+  expect(seen).toBeGreaterThanOrEqual(10);
   expect(withChurn).toBeGreaterThan(0);
 });
 

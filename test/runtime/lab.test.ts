@@ -16,10 +16,11 @@ for (const [death, signal] of [
   test(`stop() leaves nothing of a containerd with a live pod that was ${death}`, async () => {
     await using lab = await startContainerd({ suite: "sid" });
     const pods = new Pods(lab);
+    const others = links(); // somebody else's pods may run on this machine
     const pod = await pods.run({ name: "left" });
     await pods.launch(pod, { name: "main" });
-    const hostEnd = links().find((name) => name.startsWith("veth"));
-    expect(hostEnd).toBeString();
+    const hostEnds = links().filter((name) => name.startsWith("veth") && !others.includes(name));
+    expect(hostEnds.length).toBeGreaterThan(0);
     expect(findProcesses(lab.dir, lab.cgroup).length).toBeGreaterThanOrEqual(3); // shim, pause, main
     expect(findMounts(lab.dir).length).toBeGreaterThan(0);
     expect(cniResults([pod.sandboxId]).length).toBe(2); // lo and eth0
@@ -38,7 +39,8 @@ for (const [death, signal] of [
     expect(sockets.filter((path) => existsSync(path))).toEqual([]);
     expect(existsSync(`/sys/fs/cgroup/memory${lab.cgroup}`)).toBe(false);
     expect(existsSync(`/sys/fs/cgroup${lab.cgroup}`)).toBe(false);
-    // The kernel takes a namespace down in its own time, which on a busy machine is seconds.
-    await eventually("the host's end of the veth pair is gone", () => !links().includes(hostEnd ?? ""), 30_000);
+    // The kernel takes a namespace down in its own time, which on a busy machine is half a minute.
+    const isLeft = (name: string) => links().includes(name);
+    await eventually("the host's end of the veth pair is gone", () => !hostEnds.some(isLeft), 120_000);
   }, 180_000);
 }
