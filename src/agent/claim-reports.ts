@@ -75,7 +75,7 @@ export class ClaimReports implements AttachObserver {
       this.#warnPod(
         record,
         "DeviceAttachedLate",
-        `${record.plan.ifname} (${deviceOf(record)}) came after the pod's sandbox had started: a container that does not name the claim may have run without it`,
+        `${record.plan.ifname ?? record.device} (${deviceOf(record)}) came after the pod's sandbox had started: a container that does not name the claim may have run without it`,
       );
   }
 
@@ -107,7 +107,7 @@ export class ClaimReports implements AttachObserver {
   }
 
   lost(record: ClaimDevice, reason: string): void {
-    const link = record.attachment?.snapshot.link.ifname ?? record.device;
+    const link = record.attachment?.snapshot?.link.ifname ?? record.device;
     const message = `link ${link} (${deviceOf(record)}) of node ${this.#parts.nodeName} is lost: ${reason}`;
     this.#trouble(record, { reason: "DeviceLost", message });
     this.#warnPod(record, "DeviceLost", message);

@@ -1,13 +1,21 @@
 /** One device's way into its pod: snapshot, commit, move, configure, verify. */
 
-import type { Attachment, ClaimDevice } from "../claims/record.ts";
-import type { HeldNetns, NetnsRef } from "../kernel/calls.ts";
+import {
+  type Attachment,
+  type AwayDevice,
+  type AwayLink,
+  type ClaimDevice,
+  hasLink,
+  type LinkAttachment,
+} from "../claims/record.ts";
+import type { HeldNetns, LinkSnapshot, NetnsRef } from "../kernel/calls.ts";
 import { ClaimError } from "../lib/errors.ts";
 import { faultPoint } from "../lib/fault.ts";
 import { IFF_UP, type Link } from "../netlink/link.ts";
 import { makeChild, parentSnapshot } from "./child.ts";
 import { bringHome } from "./detach.ts";
 import type { AttachParts, SandboxRef } from "./parts.ts";
+import { entersNamespace, hostNetworkSentence } from "./plan.ts";
 import { findInPod, findOnHost, findPublished } from "./recognise.ts";
 import { temporaryName } from "./temporary-name.ts";
 
@@ -18,25 +26,19 @@ import { temporaryName } from "./temporary-name.ts";
 export async function attachDevice(
   parts: AttachParts,
   record: ClaimDevice,
-  sandbox: SandboxRef & { readonly netnsPath: string },
+  sandbox: SandboxRef,
   late: boolean,
 ): Promise<ClaimDevice> {
   if (record.attachment !== undefined && record.attachment.sandboxId !== sandbox.id)
     record = await bringHome(parts, record);
-  const netns = await parts.held.hold(sandbox.id, sandbox.netnsPath);
+  const netns = await hold(parts, record, sandbox);
   faultPoint("attach.held");
   try {
     if (record.state === "attached" && (await isInPod(parts, record, netns))) return record;
     const committed = await commit(parts, record, sandbox, netns, late);
     faultPoint("attach.committed");
-    const moved = await move(parts, committed, netns);
-    faultPoint("attach.moved");
-    // Asked for together: the Worker does one after the other, and this thread need not wake up in between.
-    const inPod = { fd: netns.fd };
-    const [, links] = await Promise.all([configure(parts, moved, inPod), parts.kernel.listLinks({ netns: inPod })]);
-    faultPoint("attach.configured");
-    verify(moved, links);
-    const attached: ClaimDevice = { ...moved, state: "attached" };
+    const there = netns === undefined ? committed.record : await attachLink(parts, committed, netns);
+    const attached: ClaimDevice = { ...there, state: "attached" };
     parts.store.put([attached]);
     return attached;
   } catch (cause) {
@@ -50,16 +52,24 @@ export async function attachDevice(
   }
 }
 
-/** A device that was verified once is not configured again: what the pod did to its link since is the pod's affair. */
-async function isInPod(parts: AttachParts, record: ClaimDevice, netns: HeldNetns): Promise<boolean> {
-  const links = await parts.kernel.listLinks({ netns: { fd: netns.fd } });
-  return record.attachment !== undefined && findInPod(record, record.attachment, links) !== undefined;
+/** The sandbox's namespace, where something is to move into it. */
+async function hold(parts: AttachParts, record: ClaimDevice, sandbox: SandboxRef): Promise<HeldNetns | undefined> {
+  if (!entersNamespace(record.plan)) return undefined;
+  if (sandbox.netnsPath === undefined) throw new ClaimError(hostNetworkSentence(sandbox));
+  return parts.held.hold(sandbox.id, sandbox.netnsPath);
 }
 
-type Underway = ClaimDevice & { readonly attachment: Attachment };
+/** A device that was verified once is not configured again: what the pod did to its link since is the pod's affair. */
+async function isInPod(parts: AttachParts, record: ClaimDevice, netns: HeldNetns | undefined): Promise<boolean> {
+  const { attachment } = record;
+  if (attachment === undefined) return false;
+  const away = { ...record, attachment };
+  if (netns === undefined || !hasLink(away)) return true;
+  return findInPod(away, away.attachment, await parts.kernel.listLinks({ netns: { fd: netns.fd } })) !== undefined;
+}
 
 interface Committed {
-  readonly record: Underway;
+  readonly record: AwayDevice;
   /** Index on the host, where the link was seen just now; `undefined` when an earlier attempt may have moved it. */
   readonly hostIfindex?: number;
 }
@@ -68,56 +78,77 @@ interface Committed {
 async function commit(
   parts: AttachParts,
   record: ClaimDevice,
-  sandbox: SandboxRef & { readonly netnsPath: string },
-  netns: HeldNetns,
+  sandbox: SandboxRef,
+  netns: HeldNetns | undefined,
   late: boolean,
 ): Promise<Committed> {
   if (record.attachment !== undefined) {
     const attachment = { ...record.attachment, late: record.attachment.late || late };
     return { record: { ...record, state: "attaching", attachment } };
   }
+  const snapshot = record.plan.ifname === undefined ? undefined : await snapshotAtHome(parts, record);
+  faultPoint("attach.snapshot");
+  const attachment: Attachment = {
+    sandboxId: sandbox.id,
+    ...(sandbox.netnsPath === undefined ? {} : { netnsPath: sandbox.netnsPath }),
+    ...(netns === undefined ? {} : { netnsInode: netns.inode }),
+    temporaryName: temporaryName(record),
+    ...(snapshot === undefined ? {} : { snapshot }),
+    late,
+  };
+  const underway: AwayDevice = { ...record, state: "attaching", attachment };
+  parts.store.putDurably([underway]);
+  return { record: underway, ...(snapshot === undefined ? {} : { hostIfindex: snapshot.link.ifindex }) };
+}
+
+async function snapshotAtHome(parts: AttachParts, record: ClaimDevice): Promise<LinkSnapshot> {
   const link = findPublished(record.published.identity, await parts.kernel.listLinks({ netns: "host" }));
   if (link === undefined)
     throw new ClaimError(
       `its link ${record.published.identity.ifname ?? record.device} is not in the host's namespace: see \`netferry devices\` for what is there`,
     );
-  const snapshot =
-    record.plan.child === undefined
-      ? await parts.kernel.snapshotLink({ netns: "host", ifindex: link.ifindex })
-      : parentSnapshot(link, parts.clock.nowMs());
-  faultPoint("attach.snapshot");
-  const attachment: Attachment = {
-    sandboxId: sandbox.id,
-    netnsPath: sandbox.netnsPath,
-    netnsInode: netns.inode,
-    temporaryName: temporaryName(record),
-    snapshot,
-    late,
-  };
-  const underway: Underway = { ...record, state: "attaching", attachment };
-  parts.store.putDurably([underway]);
-  return { record: underway, hostIfindex: link.ifindex };
+  return record.plan.child === undefined
+    ? parts.kernel.snapshotLink({ netns: "host", ifindex: link.ifindex })
+    : parentSnapshot(link, parts.clock.nowMs());
+}
+
+/** Moves, configures and verifies the link, where the device has one. */
+async function attachLink(
+  parts: AttachParts,
+  { record, hostIfindex }: Committed,
+  netns: HeldNetns,
+): Promise<AwayDevice> {
+  if (!hasLink(record)) return record;
+  const moved = await move(parts, record, hostIfindex, netns);
+  faultPoint("attach.moved");
+  // Asked for together: the Worker does one after the other, and this thread need not wake up in between.
+  const inPod = { fd: netns.fd };
+  const [, links] = await Promise.all([configure(parts, moved, inPod), parts.kernel.listLinks({ netns: inPod })]);
+  faultPoint("attach.configured");
+  verify(moved, links);
+  return moved;
 }
 
 /** The device, or a child of it, into the pod's namespace, unless the link is there already. */
 async function move(
   parts: AttachParts,
-  { record, hostIfindex }: Committed,
+  record: AwayLink,
+  hostIfindex: number | undefined,
   netns: HeldNetns,
-): Promise<Underway & { readonly ifindex: number }> {
+): Promise<AwayLink & { readonly ifindex: number }> {
   const { attachment } = record;
   const there = hostIfindex === undefined ? await findMoved(parts, record, netns) : undefined;
   const ifindex = there ?? (await bring(parts, record, netns, hostIfindex ?? (await findLeft(parts, attachment))));
-  const moved: Underway = { ...record, attachment: { ...attachment, ifindex } };
+  const moved: AwayLink = { ...record, attachment: { ...attachment, ifindex } };
   if (attachment.ifindex !== ifindex) parts.store.put([moved]);
   return { ...moved, ifindex };
 }
 
-async function findMoved(parts: AttachParts, record: Underway, netns: HeldNetns): Promise<number | undefined> {
+async function findMoved(parts: AttachParts, record: AwayLink, netns: HeldNetns): Promise<number | undefined> {
   return findInPod(record, record.attachment, await parts.kernel.listLinks({ netns: { fd: netns.fd } }))?.ifindex;
 }
 
-async function findLeft(parts: AttachParts, attachment: Attachment): Promise<number> {
+async function findLeft(parts: AttachParts, attachment: LinkAttachment): Promise<number> {
   const link = findOnHost(attachment, await parts.kernel.listLinks({ netns: "host" }));
   if (link === undefined)
     throw new ClaimError(
@@ -128,7 +159,7 @@ async function findLeft(parts: AttachParts, attachment: Attachment): Promise<num
 
 async function bring(
   parts: AttachParts,
-  { plan: { child }, attachment: { temporaryName } }: Underway,
+  { plan: { child }, attachment: { temporaryName } }: AwayLink,
   netns: HeldNetns,
   ifindex: number,
 ): Promise<number> {
@@ -139,7 +170,7 @@ async function bring(
 
 async function configure(
   parts: AttachParts,
-  record: Underway & { readonly ifindex: number },
+  record: AwayLink & { readonly ifindex: number },
   netns: NetnsRef,
 ): Promise<void> {
   await parts.kernel.applySteps({
@@ -151,9 +182,9 @@ async function configure(
   });
 }
 
-function verify(record: Underway & { readonly ifindex: number }, links: readonly Link[]): void {
+function verify(record: AwayLink & { readonly ifindex: number }, links: readonly Link[]): void {
   const link = links.find((candidate) => candidate.ifindex === record.ifindex);
-  if (link?.ifname !== record.plan.ifname || (link.flags & IFF_UP) === 0)
+  if (link === undefined || link.ifname !== record.plan.ifname || (link.flags & IFF_UP) === 0)
     throw new ClaimError(
       `after its configuration the link is ${link === undefined ? "gone" : `named ${link.ifname}, flags ${link.flags}`} in the pod, not ${record.plan.ifname} and up`,
     );

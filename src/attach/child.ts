@@ -1,6 +1,6 @@
 /** A link that is made for the pod and stands on the device: into the pod and away again. */
 
-import type { Attachment, ChildPlan, ClaimDevice } from "../claims/record.ts";
+import type { AwayLink, ChildPlan } from "../claims/record.ts";
 import type { HeldNetns, Kernel, LinkSnapshot, NetnsRef } from "../kernel/calls.ts";
 import { faultPoint } from "../lib/fault.ts";
 import type { Link } from "../netlink/link.ts";
@@ -32,7 +32,7 @@ export async function makeChild(
 /** With all that the pod put on it. */
 export async function removeChild(
   kernel: Pick<Kernel, "listLinks" | "deleteLink">,
-  record: ClaimDevice & { readonly attachment: Attachment },
+  record: AwayLink,
   netns: NetnsRef,
 ): Promise<void> {
   const link = findInPod(record, record.attachment, await kernel.listLinks({ netns }));

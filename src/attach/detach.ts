@@ -1,6 +1,14 @@
 /** One device's way home: out of the pod, back to what its snapshot says. */
 
-import { type Attachment, atHome, type ClaimDevice, keyText } from "../claims/record.ts";
+import {
+  type Attachment,
+  type AwayDevice,
+  type AwayLink,
+  atHome,
+  type ClaimDevice,
+  hasLink,
+  keyText,
+} from "../claims/record.ts";
 import type { FailedStep, LinkSnapshot, NetnsRef } from "../kernel/calls.ts";
 import { ClaimError, describeError } from "../lib/errors.ts";
 import { faultPoint } from "../lib/fault.ts";
@@ -13,8 +21,6 @@ import { findInPod, findOnHost } from "./recognise.ts";
 import { makeAnew } from "./recreate.ts";
 import { restoreSteps } from "./restore.ts";
 
-type Away = ClaimDevice & { readonly attachment: Attachment };
-
 /**
  * Brings the device home from wherever it is and answers its record, `prepared`. The receipt goes first, so that no
  * container starts on a device that is leaving. Throws when the device cannot be brought home now; asking again is
@@ -22,11 +28,11 @@ type Away = ClaimDevice & { readonly attachment: Attachment };
  */
 export async function bringHome(parts: AttachParts, record: ClaimDevice): Promise<ClaimDevice> {
   if (record.attachment === undefined) return record;
-  const away: Away = { ...record, attachment: record.attachment, state: "detaching" };
+  const away: AwayDevice = { ...record, attachment: record.attachment, state: "detaching" };
   parts.receipts.remove(record.claimUid);
   parts.store.put([away]);
   faultPoint("detach.receiptRemoved");
-  const problems = away.plan.child === undefined ? await carryHome(parts, away) : await dropChild(parts, away);
+  const problems = hasLink(away) ? await bringLinkHome(parts, away) : [];
   faultPoint("detach.restored");
   const home = atHome(record);
   parts.store.put([home]);
@@ -36,7 +42,8 @@ export async function bringHome(parts: AttachParts, record: ClaimDevice): Promis
 }
 
 /** What of its state did not come back; `undefined` for a link that is lost. */
-async function carryHome(parts: AttachParts, away: Away): Promise<readonly string[] | undefined> {
+async function bringLinkHome(parts: AttachParts, away: AwayLink): Promise<readonly string[] | undefined> {
+  if (away.plan.child !== undefined) return dropChild(parts, away);
   const cleared: string[] = [];
   const onProblem = (problem: string) => void cleared.push(problem);
   const ifindex =
@@ -48,7 +55,7 @@ async function carryHome(parts: AttachParts, away: Away): Promise<readonly strin
 }
 
 /** The device never left: only its child goes, if the namespace did not take it along. */
-async function dropChild(parts: AttachParts, away: Away): Promise<readonly string[]> {
+async function dropChild(parts: AttachParts, away: AwayLink): Promise<readonly string[]> {
   const netns = await namespaceOf(parts, away.attachment);
   if (netns !== undefined) await removeChild(parts.kernel, away, netns);
   faultPoint("detach.moved");
@@ -58,7 +65,7 @@ async function dropChild(parts: AttachParts, away: Away): Promise<readonly strin
 /** The pod's namespace → the host; `undefined` when the namespace, or the link in it, is gone. */
 async function moveOut(
   parts: AttachParts,
-  record: Away,
+  record: AwayLink,
   onProblem: (problem: string) => void,
 ): Promise<number | undefined> {
   const { attachment } = record;
@@ -75,17 +82,18 @@ async function moveOut(
 }
 
 /** Links of other devices of the same pod, which may stand on this one: they go home by themselves. */
-function othersInPod(parts: AttachParts, record: Away, links: readonly Link[]): readonly number[] {
+function othersInPod(parts: AttachParts, record: AwayLink, links: readonly Link[]): readonly number[] {
   return parts.store.ofSandbox(record.attachment.sandboxId).flatMap((other) => {
-    if (other.attachment === undefined || keyText(other) === keyText(record)) return [];
-    return findInPod(other, other.attachment, links)?.ifindex ?? [];
+    if (other.attachment?.snapshot === undefined || keyText(other) === keyText(record)) return [];
+    const { snapshot } = other.attachment;
+    return findInPod(other, { ...other.attachment, snapshot }, links)?.ifindex ?? [];
   });
 }
 
 /** Takes off the link what the pod put on it: on the host it would stand in the way, or do harm. */
 async function clear(
   parts: AttachParts,
-  record: Away,
+  record: AwayLink,
   where: { readonly netns: NetnsRef; readonly ifindex: number; readonly spare: readonly number[] | "all" },
   onProblem: (problem: string) => void,
 ): Promise<void> {
@@ -108,6 +116,7 @@ function programsOf({ link, programs }: LinkSnapshot): readonly number[] {
 async function namespaceOf(parts: AttachParts, attachment: Attachment): Promise<NetnsRef | undefined> {
   const held = parts.held.get(attachment.sandboxId);
   if (held !== undefined) return { fd: held.fd };
+  if (attachment.netnsPath === undefined) return undefined;
   try {
     const opened = await parts.held.hold(attachment.sandboxId, attachment.netnsPath);
     if (opened.inode === attachment.netnsInode) return { fd: opened.fd };
@@ -121,7 +130,7 @@ async function namespaceOf(parts: AttachParts, attachment: Attachment): Promise<
 
 async function findAtHome(
   parts: AttachParts,
-  record: Away,
+  record: AwayLink,
   onProblem: (problem: string) => void,
 ): Promise<number | undefined> {
   const { attachment } = record;
@@ -133,7 +142,7 @@ async function findAtHome(
   return link.ifindex;
 }
 
-async function recreate(parts: AttachParts, record: Away): Promise<number | undefined> {
+async function recreate(parts: AttachParts, record: AwayLink): Promise<number | undefined> {
   const { snapshot } = record.attachment;
   if (snapshot.link.kind === undefined)
     throw new ClaimError(
@@ -152,7 +161,7 @@ async function recreate(parts: AttachParts, record: Away): Promise<number | unde
   return undefined;
 }
 
-async function restore(parts: AttachParts, record: Away, ifindex: number): Promise<readonly string[]> {
+async function restore(parts: AttachParts, record: AwayLink, ifindex: number): Promise<readonly string[]> {
   const before = record.attachment.snapshot;
   const now = await parts.kernel.snapshotLink({ netns: "host", ifindex });
   const steps = restoreSteps(before, now, parts.clock.nowMs());

@@ -1,3 +1,4 @@
+import type { ReceiptDevice } from "../cdi/receipt.ts";
 import { baseRequest, type ClaimDevice } from "../claims/record.ts";
 import { asError, ClaimError, describeError } from "../lib/errors.ts";
 import { faultPoint } from "../lib/fault.ts";
@@ -96,13 +97,8 @@ export class Ferry implements AsyncDisposable {
   }
 
   async #attachOne(record: ClaimDevice, sandbox: SandboxRef, late: boolean): Promise<ClaimDevice> {
-    const { netnsPath } = sandbox;
-    if (netnsPath === undefined)
-      throw new ClaimError(
-        `pod ${sandbox.podNamespace}/${sandbox.podName} uses the host's network: a link cannot be moved into it; unset hostNetwork`,
-      );
     const isThere = record.state === "attached" && record.attachment?.sandboxId === sandbox.id;
-    const result = await attachDevice(this.#parts, record, { ...sandbox, netnsPath }, late);
+    const result = await attachDevice(this.#parts, record, sandbox, late);
     if (isThere) return result;
     const line = { ...logFields(result), sandboxId: sandbox.id, ifname: result.plan.ifname };
     if (late) this.#parts.log.warn("device attached late: its pod was running without it", line);
@@ -117,18 +113,21 @@ export class Ferry implements AsyncDisposable {
     const attachment = records[0]?.attachment;
     const complete = records.every((r) => r.state === "attached" && r.attachment?.sandboxId === attachment?.sandboxId);
     if (attachment === undefined || !complete) return;
-    const requests: Record<string, (string | undefined)[]> = {};
-    for (const record of records) {
-      const links = requests[baseRequest(record.request)] ?? [];
-      links.push(record.plan.ifname);
-      requests[baseRequest(record.request)] = links;
+    const requests: Record<string, ReceiptDevice[]> = {};
+    for (const { request, plan } of records) {
+      const devices = requests[baseRequest(request)] ?? [];
+      devices.push({
+        ...(plan.ifname === undefined ? {} : { link: plan.ifname }),
+        ...(plan.deviceNodes === undefined ? {} : { deviceNodes: plan.deviceNodes }),
+      });
+      requests[baseRequest(request)] = devices;
     }
     const alias = records[0]?.alias;
     this.#parts.receipts.write({
       driver: this.#parts.driver,
       claimUid,
       sandboxId: attachment.sandboxId,
-      netnsPath: attachment.netnsPath,
+      ...(attachment.netnsPath === undefined ? {} : { netnsPath: attachment.netnsPath }),
       requests,
       ...(alias === undefined ? {} : { alias }),
     });

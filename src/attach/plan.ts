@@ -10,6 +10,7 @@ import { asAddress, asNeighbor, asRoute, asRules } from "./configured.ts";
 import { configuredEthtool } from "./ethtool.ts";
 import { type Inherited, inheritedRules, inheritedState, ownTables } from "./inherited.ts";
 import { requireIpv6, sizeSteps, sysctlSteps } from "./link-settings.ts";
+import type { SandboxRef } from "./parts.ts";
 import { inDependencyOrder } from "./restore.ts";
 
 const NOTHING: Inherited = { addresses: [], routes: [], neighbors: [], leftOut: [] };
@@ -66,10 +67,20 @@ export function planAttach(config: NetworkConfig, host: LinkSnapshot, hostRules:
   };
 }
 
+/** Whether something of the device moves into the pod's network namespace. */
+export function entersNamespace({ ifname }: AttachPlan): boolean {
+  return ifname !== undefined;
+}
+
+export function hostNetworkSentence({ podNamespace, podName }: Pick<SandboxRef, "podNamespace" | "podName">): string {
+  return `pod ${podNamespace}/${podName} uses the host's network, where only character devices can be given to it: unset hostNetwork`;
+}
+
 /** Refuses plans of one pod that want the same name twice. */
 export function checkNames(plans: readonly { readonly device: string; readonly plan: AttachPlan }[]): void {
   const owners = new Map<string, string>();
   for (const { device, plan } of plans) {
+    if (plan.ifname === undefined) continue;
     const owner = owners.get(plan.ifname);
     if (owner !== undefined)
       throw new ClaimError(

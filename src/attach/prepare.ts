@@ -9,7 +9,8 @@ import { ClaimError } from "../lib/errors.ts";
 import { faultPoint } from "../lib/fault.ts";
 import type { Rule } from "../netlink/rule.ts";
 import type { Ferry } from "./ferry.ts";
-import { checkNames, needsHostRules, planAttach } from "./plan.ts";
+import { checkNames, entersNamespace, hostNetworkSentence, needsHostRules, planAttach } from "./plan.ts";
+import { planBare } from "./plan-bare.ts";
 import { findPublished } from "./recognise.ts";
 
 /** One device of an allocation, as `status.allocation.devices.results[]` has it. */
@@ -68,16 +69,14 @@ export async function prepareClaim(
       );
     await freeFromOthers(parts, claim, allocated);
   }
-  if (pod.hostNetwork)
-    throw new ClaimError(
-      `pod ${pod.namespace}/${pod.name} uses the host's network: a link cannot be moved into it; unset hostNetwork`,
-    );
   await leaveOtherPods(parts, claim, pod);
   return parts.ferry.whilePodRests(pod.uid, async () => {
     const records = [];
     for (const allocated of claim.devices) records.push(await planDevice(parts, claim, allocated, pod, signal));
     const others = parts.store.ofPod(pod.uid).filter((record) => record.claimUid !== claim.uid);
     checkNames([...others, ...records]);
+    const entering = pod.hostNetwork ? records.find(({ plan }) => entersNamespace(plan)) : undefined;
+    if (entering !== undefined) throw new ClaimError(hostNetworkSentence(entering));
     parts.store.putDurably(records);
     faultPoint("prepare.stored");
     return records;
@@ -127,13 +126,8 @@ async function planDevice(
   const known = parts.store.get(key);
   if (known?.attachment !== undefined) return known;
   const device = await parts.findDevice(allocated.device, signal);
-  const link = device && findPublished(device.identity, await parts.kernel.listLinks({ netns: "host" }, signal));
-  if (device === undefined || link === undefined)
-    throw new ClaimError(
-      `device ${allocated.device} of request ${baseRequest(allocated.request)} is not on this node any more: see \`netferry devices\` for what is there`,
-    );
-  const host = await parts.kernel.snapshotLink({ netns: "host", ifindex: link.ifindex }, signal);
-  const rules = needsHostRules(allocated.config, host) ? await parts.kernel.listRules({ netns: "host" }, signal) : [];
+  if (device === undefined) throw notHere(allocated);
+  const plan = (await planBare(allocated, device)) ?? (await planLink(parts, claim, allocated, device, signal));
   return {
     ...key,
     claimNamespace: claim.namespace,
@@ -145,9 +139,29 @@ async function planDevice(
     ...(pod.namedBy === undefined ? {} : { namedBy: pod.namedBy }),
     ...(claim.alias === undefined ? {} : { alias: claim.alias }),
     published: device,
-    plan: planOrRefuse(claim, allocated, host, rules),
+    plan,
     state: "prepared",
   };
+}
+
+async function planLink(
+  parts: PrepareParts,
+  claim: AllocatedClaim,
+  allocated: AllocatedDevice,
+  device: Device,
+  signal: AbortSignal,
+): Promise<AttachPlan> {
+  const link = findPublished(device.identity, await parts.kernel.listLinks({ netns: "host" }, signal));
+  if (link === undefined) throw notHere(allocated);
+  const host = await parts.kernel.snapshotLink({ netns: "host", ifindex: link.ifindex }, signal);
+  const rules = needsHostRules(allocated.config, host) ? await parts.kernel.listRules({ netns: "host" }, signal) : [];
+  return planOrRefuse(claim, allocated, host, rules);
+}
+
+function notHere({ device, request }: AllocatedDevice): ClaimError {
+  return new ClaimError(
+    `device ${device} of request ${baseRequest(request)} is not on this node any more: see \`netferry devices\` for what is there`,
+  );
 }
 
 function planOrRefuse(

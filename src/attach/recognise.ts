@@ -1,4 +1,4 @@
-import type { Attachment, ClaimDevice } from "../claims/record.ts";
+import type { ClaimDevice, LinkAttachment } from "../claims/record.ts";
 import type { DeviceIdentity } from "../inventory/device.ts";
 import type { Link } from "../netlink/link.ts";
 
@@ -21,7 +21,7 @@ function byName(identity: DeviceIdentity, links: readonly Link[]): Link | undefi
  * The claimed link among those of the pod's namespace, also when the pod renamed it: by the name it travels under, by
  * the index it got there, and for hardware by what cannot be renamed.
  */
-export function findInPod(record: ClaimDevice, attachment: Attachment, links: readonly Link[]): Link | undefined {
+export function findInPod(record: ClaimDevice, attachment: LinkAttachment, links: readonly Link[]): Link | undefined {
   const { snapshot, temporaryName, ifindex } = attachment;
   const { child, ifname } = record.plan;
   const kind = child === undefined ? snapshot.link.kind : child.kind;
@@ -34,7 +34,7 @@ export function findInPod(record: ClaimDevice, attachment: Attachment, links: re
 }
 
 /** The claimed link among those of the host, where the kernel, udev or an interrupted return may have left it. */
-export function findOnHost(attachment: Attachment, links: readonly Link[]): Link | undefined {
+export function findOnHost(attachment: LinkAttachment, links: readonly Link[]): Link | undefined {
   const { snapshot, temporaryName } = attachment;
   return (
     links.find((link) => link.ifname === temporaryName) ??

@@ -51,6 +51,14 @@ test("reconcilePlan() trusts the namespace file, not the list, while no runtime 
   expect(reconcilePlan(facts({ records, sandboxes: undefined, exists: () => false })).detach).toEqual(["s1"]);
 });
 
+test("reconcilePlan() leaves what a pod with the host's network has, which has no namespace file", () => {
+  const record = inSandbox("s1");
+  const attachment = { sandboxId: "s1", temporaryName: "nfabc", late: false };
+  const records = [{ ...record, attachment }];
+  expect(reconcilePlan(facts({ records, sandboxes: undefined, exists: () => false })).detach).toEqual([]);
+  expect(reconcilePlan(facts({ records, exists: () => false })).detach).toEqual(["s1"]);
+});
+
 test("reconcilePlan() does not attach to a sandbox whose namespace is gone", () => {
   const plan = reconcilePlan(
     facts({ records: [claimDevice({})], sandboxes: known(sandbox("s1")), exists: () => false }),

@@ -29,7 +29,8 @@ export function reconcilePlan(facts: ReconcileFacts): ReconcilePlan {
   const live = [...(sandboxes?.values() ?? [])].filter((s) => s.netnsPath === undefined || exists(s.netnsPath));
   const isGone = ({ attachment }: ClaimDevice) =>
     attachment !== undefined &&
-    (!exists(attachment.netnsPath) || (sandboxes !== undefined && !live.some((s) => s.id === attachment.sandboxId)));
+    ((attachment.netnsPath !== undefined && !exists(attachment.netnsPath)) ||
+      (sandboxes !== undefined && !live.some((s) => s.id === attachment.sandboxId)));
   const gone = records.filter(isGone);
   const detach = new Set(gone.map((record) => record.attachment?.sandboxId ?? ""));
   for (const { state, attachment } of records)

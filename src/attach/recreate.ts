@@ -1,4 +1,4 @@
-import type { Attachment } from "../claims/record.ts";
+import type { LinkAttachment } from "../claims/record.ts";
 import type { Kernel } from "../kernel/calls.ts";
 
 /** Kinds that are whole in IFLA_INFO_DATA, a lower device and an address. A veth's other end is not ours to make. */
@@ -8,7 +8,7 @@ const NEEDS_LOWER = new Set(["macvlan", "macvtap", "ipvlan", "ipvtap", "vlan"]);
 /** Makes the link again from its snapshot, or says why that cannot be. */
 export async function makeAnew(
   kernel: Pick<Kernel, "createLink" | "listLinks">,
-  { snapshot, temporaryName }: Attachment,
+  { snapshot, temporaryName }: LinkAttachment,
 ): Promise<{ readonly ifindex: number } | { readonly impossible: string }> {
   const { link, lowerName } = snapshot;
   const kind = link.kind ?? "";

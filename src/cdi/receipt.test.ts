@@ -6,7 +6,7 @@ const receipt: Receipt = {
   claimUid: "11-22",
   sandboxId: "s1",
   netnsPath: "/run/netns/cni-1",
-  requests: { nic: ["net1"], ib: [undefined], main: ["eth0", "net2"] },
+  requests: { nic: [{ link: "net1" }], ib: [{}], main: [{ link: "eth0" }, { link: "net2" }] },
   alias: "fast",
 };
 
@@ -33,6 +33,45 @@ test("receiptFiles() guards a link by its sysctl, and one that any pod has by th
     ["/run/netns/cni-1"],
     ["/run/netns/cni-1", "/proc/sys/net/ipv4/conf/net2/forwarding"],
   ]);
+});
+
+test("receiptFiles() gives character devices to their request alone, a shared one once, as they are on the host", () => {
+  const node = (path: string, minor: number) => ({ path, major: 231, minor, permissions: "rw" });
+  const uverbs = { ...node("/dev/infiniband/uverbs0", 192), mode: 0o660, uid: 0, gid: 104 };
+  const files = receiptFiles({
+    ...receipt,
+    requests: {
+      nic: [{ link: "net1" }],
+      ib: [{ deviceNodes: [uverbs, node("/dev/c", 1)] }, { deviceNodes: [node("/dev/c", 1)] }],
+    },
+  });
+  const { devices } = JSON.parse(files["netferry-dra.net-11-22.json"] ?? "null");
+  expect(
+    devices.map((device: { containerEdits: object }) => Reflect.get(device.containerEdits, "deviceNodes")),
+  ).toEqual([
+    undefined,
+    [
+      {
+        path: "/dev/infiniband/uverbs0",
+        type: "c",
+        major: 231,
+        minor: 192,
+        permissions: "rw",
+        fileMode: 0o660,
+        uid: 0,
+        gid: 104,
+      },
+      { path: "/dev/c", type: "c", major: 231, minor: 1, permissions: "rw" },
+    ],
+  ]);
+});
+
+test("receiptFiles() has no guard in a pod with the host's network", () => {
+  const { netnsPath: _, ...host } = receipt;
+  const { devices } = JSON.parse(
+    receiptFiles({ ...host, requests: { ib: [{}] } })["netferry-dra.net-11-22.json"] ?? "null",
+  );
+  expect(devices[0].containerEdits).toEqual({ env: ["NETFERRY_SANDBOX_11_22=s1"] });
 });
 
 test("receiptFiles() offers the alias with the edits of all requests", () => {

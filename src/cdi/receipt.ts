@@ -3,6 +3,8 @@
  * CDI specification: cncf-tags/container-device-interface SPEC.md.
  */
 
+import type { DeviceNode } from "../claims/record.ts";
+
 const VENDOR = "netferry.dev";
 /** The first version that allows a dot in the class, which the driver's name has. */
 const CDI_VERSION = "0.6.0";
@@ -10,14 +12,21 @@ const CDI_VERSION = "0.6.0";
 const GUARD_ROOT = "/dev/netferry";
 const MARKER_PREFIX = "NETFERRY_SANDBOX_";
 
+/** What a container gets of one device. */
+export interface ReceiptDevice {
+  /** Its name in the pod; absent for a device without a netdev. */
+  readonly link?: string;
+  readonly deviceNodes?: readonly DeviceNode[];
+}
+
 export interface Receipt {
   readonly driver: string;
   readonly claimUid: string;
   readonly sandboxId: string;
-  /** The sandbox's namespace file as the runtime names it. */
-  readonly netnsPath: string;
-  /** By base request name: the links in the pod; `undefined` stands for a device without a netdev. */
-  readonly requests: Readonly<Record<string, readonly (string | undefined)[]>>;
+  /** The sandbox's namespace file as the runtime names it; absent for a pod with the host's network. */
+  readonly netnsPath?: string;
+  /** By base request name. */
+  readonly requests: Readonly<Record<string, readonly ReceiptDevice[]>>;
   /** Standalone: the claim's name, offered as `netferry.dev/claim=NAME` too. */
   readonly alias?: string;
 }
@@ -48,9 +57,9 @@ export function receiptFiles(receipt: Receipt): Readonly<Record<string, string>>
   const files: Record<string, string> = {
     [receiptFileName(receipt.driver, receipt.claimUid)]: spec(
       receipt.driver,
-      requests.map(([request, links]) => ({
+      requests.map(([request, devices]) => ({
         name: `${receipt.claimUid}-${request}`,
-        containerEdits: edits(receipt, [[request, links]]),
+        containerEdits: edits(receipt, [[request, devices]]),
       })),
     ),
   };
@@ -78,35 +87,71 @@ export function claimOfFile(driver: string, fileName: string): string | undefine
 
 interface ContainerEdits {
   readonly env: readonly string[];
-  readonly mounts: readonly {
+  readonly deviceNodes?: readonly CdiDeviceNode[];
+  readonly mounts?: readonly {
     readonly hostPath: string;
     readonly containerPath: string;
     readonly options: readonly string[];
   }[];
 }
 
-function edits(
-  receipt: Receipt,
-  requests: readonly (readonly [string, readonly (string | undefined)[]])[],
-): ContainerEdits {
+interface CdiDeviceNode {
+  readonly path: string;
+  readonly type: "c";
+  readonly major: number;
+  readonly minor: number;
+  readonly permissions: string;
+  readonly fileMode?: number;
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+type Request = readonly [string, readonly ReceiptDevice[]];
+
+function edits(receipt: Receipt, requests: readonly Request[]): ContainerEdits {
+  const deviceNodes = requests.flatMap(([, devices]) => devices.flatMap((device) => device.deviceNodes ?? []));
+  const mounts = requests.flatMap(([request, devices]) =>
+    devices.flatMap(({ link }, index) => {
+      const hostPath = guardSource(receipt, link);
+      if (hostPath === undefined) return [];
+      const containerPath = `${GUARD_ROOT}/${receipt.claimUid}/${request}-${index}`;
+      return { hostPath, containerPath, options: ["ro", "bind", "nosuid", "nodev", "noexec"] };
+    }),
+  );
   return {
     env: [`${markerName(receipt.claimUid)}=${receipt.sandboxId}`],
-    mounts: requests.flatMap(([request, links]) =>
-      links.map((link, index) => ({
-        hostPath: guardSource(receipt, link),
-        containerPath: `${GUARD_ROOT}/${receipt.claimUid}/${request}-${index}`,
-        options: ["ro", "bind", "nosuid", "nodev", "noexec"],
-      })),
-    ),
+    ...(deviceNodes.length === 0 ? {} : { deviceNodes: onePerPath(deviceNodes).map(cdiDeviceNode) }),
+    // The specification does not know an empty list.
+    ...(mounts.length === 0 ? {} : { mounts }),
+  };
+}
+
+/** Devices share some, as `/dev/infiniband/rdma_cm`. */
+function onePerPath(nodes: readonly DeviceNode[]): readonly DeviceNode[] {
+  return [...new Map(nodes.map((node) => [node.path, node])).values()];
+}
+
+/** With all three of type, major and minor the runtime does not look at the host's file. */
+function cdiDeviceNode({ path, major, minor, permissions, mode, uid, gid }: DeviceNode): CdiDeviceNode {
+  return {
+    path,
+    type: "c",
+    major,
+    minor,
+    permissions,
+    ...(mode === undefined ? {} : { fileMode: mode }),
+    ...(uid === undefined ? {} : { uid }),
+    ...(gid === undefined ? {} : { gid }),
   };
 }
 
 /**
  * A path that exists only where the device is. The OCI runtime resolves it in the container's namespace, so a receipt
  * that outlived its sandbox starts nothing. A name that every pod has proves nothing: there the runtime's namespace
- * file, which goes with the sandbox, stands guard.
+ * file, which goes with the sandbox, stands guard. A pod with the host's network has character devices only, which are
+ * what they are in any of its sandboxes: none stands guard.
  */
-function guardSource(receipt: Receipt, link: string | undefined): string {
+function guardSource(receipt: Receipt, link: string | undefined): string | undefined {
   return link === undefined || link === "eth0" ? receipt.netnsPath : `/proc/sys/net/ipv4/conf/${link}/forwarding`;
 }
 

@@ -13,7 +13,7 @@ const receipt = {
   claimUid: "11111111-2222-3333-4444-555555555555",
   sandboxId: "sandbox",
   netnsPath: "/var/run/netns/cni-1",
-  requests: { nic: ["net1"] },
+  requests: { nic: [{ link: "net1" }] },
 };
 
 test("Receipts writes none and says why when its directory is the container's own", () => {

@@ -13,15 +13,30 @@ export interface DeviceKey {
   readonly shareId: string;
 }
 
+/** A character device that the containers which name the request are given, under the path that it has on the host. */
+export interface DeviceNode {
+  readonly path: string;
+  readonly major: number;
+  readonly minor: number;
+  /** What a container may do with it: `rw`. */
+  readonly permissions: string;
+  /** Permission bits and owners, as on the host. */
+  readonly mode?: number;
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
 /** What to do in the pod's namespace once the link is there: made in Prepare, without looking at any namespace. */
 export interface AttachPlan {
-  /** The link's name in the pod. */
-  readonly ifname: string;
+  /** The link's name in the pod; absent for a device that has no link to move. */
+  readonly ifname?: string;
   readonly steps: readonly LinkStep[];
   /** What goes into the pod instead of the device itself. */
   readonly child?: ChildPlan;
   /** One sentence for each part of the link's own state that cannot follow it into the pod. */
   readonly leftOut?: readonly string[];
+  /** Absent for none. */
+  readonly deviceNodes?: readonly DeviceNode[];
 }
 
 /** A link that is made in the pod's namespace and stands on the device, which itself stays on the host. */
@@ -35,16 +50,23 @@ export interface ChildPlan {
 /** Where the device is, or was about to be: written before the first change to the kernel. */
 export interface Attachment {
   readonly sandboxId: string;
-  readonly netnsPath: string;
-  readonly netnsInode: number;
+  /** Absent for a pod with the host's network. */
+  readonly netnsPath?: string;
+  /** Absent where nothing was moved into the namespace. */
+  readonly netnsInode?: number;
   /** Unique name under which the link travels both ways. */
   readonly temporaryName: string;
   /** Index in the pod's namespace; absent until the move is known to have happened. */
   readonly ifindex?: number;
-  /** Of the device; where a child goes in its place, of its link alone. */
-  readonly snapshot: LinkSnapshot;
-  /** The pod ran without the link for a while. */
+  /** Of the device; where a child goes in its place, of its link alone. Absent for a device without a link. */
+  readonly snapshot?: LinkSnapshot;
+  /** The pod ran without the device for a while. */
   readonly late: boolean;
+}
+
+/** That of a device with a link. */
+export interface LinkAttachment extends Attachment {
+  readonly snapshot: LinkSnapshot;
 }
 
 /**
@@ -68,6 +90,14 @@ export interface ClaimDevice extends DeviceKey {
   readonly plan: AttachPlan;
   readonly state: DeviceState;
   readonly attachment?: Attachment;
+}
+
+/** A device that is, or may be, away from home. */
+export type AwayDevice = ClaimDevice & { readonly attachment: Attachment };
+export type AwayLink = ClaimDevice & { readonly attachment: LinkAttachment };
+
+export function hasLink(record: AwayDevice): record is AwayLink {
+  return record.attachment.snapshot !== undefined;
 }
 
 /** `main` of `main/sub`: what the kubelet and containers call the request. */

@@ -84,6 +84,34 @@ test("deviceStatuses() says of a late device that it was late", () => {
   });
 });
 
+test("deviceStatuses() says of a late device with character devices that the pod has to be restarted", () => {
+  const record = attached([], true);
+  const deviceNodes = [{ path: "/dev/infiniband/uverbs0", major: 231, minor: 192, permissions: "rw" }];
+  const [status] = deviceStatuses([{ ...record, plan: { ...record.plan, deviceNodes } }], DRIVER, NONE);
+  expect(status?.conditions.find(({ type }) => type === "AttachedLate")).toMatchObject({
+    status: "True",
+    reason: "RestartRequired",
+  });
+});
+
+test("deviceStatuses() says of an RDMA device without a link that it is ready, and nothing of a network", () => {
+  const identity = { pciAddress: "0000:3b:00.1", rdmaName: "mlx5_1" };
+  const record = claimDevice({
+    sandboxId: "s",
+    state: "attached",
+    published: { name: "ib", identity, attributes: {} },
+    plan: { steps: [] },
+  });
+  const [status] = deviceStatuses([record], DRIVER, NONE);
+  expect(status).not.toHaveProperty("networkData");
+  expect(status?.conditions.map(({ type, status, reason }) => [type, status, reason])).toEqual([
+    ["Ready", "True", "RDMAOnlyDeviceReady"],
+    ["AttachedLate", "False", "AttachedInTime"],
+  ]);
+  const [waiting] = deviceStatuses([{ ...record, state: "attaching" }], DRIVER, NONE);
+  expect(waiting?.conditions.map(({ type }) => type)).toEqual(["Ready"]);
+});
+
 test("deviceStatuses() says why a device is not ready, and has no networkData then", () => {
   const record = claimDevice({});
   const troubles = new Map([[keyText(record), { reason: "AttachFailed", message: "x".repeat(5000) } as const]]);

@@ -61,7 +61,7 @@ export function deviceStatuses(
   return records.flatMap((record) => {
     const conditions = conditionsOf(record, troubles.get(keyText(record)));
     if (conditions.length === 0) return [];
-    const { pool, device, shareId } = record;
+    const { pool, device, shareId, plan } = record;
     const isThere = conditions.some(({ type, status }) => type === "Ready" && status === "True");
     return {
       driver,
@@ -69,25 +69,29 @@ export function deviceStatuses(
       device,
       ...(shareId === "" ? {} : { shareID: shareId }),
       conditions,
-      ...(isThere ? { networkData: networkData(record) } : {}),
+      ...(isThere && plan.ifname !== undefined ? { networkData: networkData(record, plan.ifname) } : {}),
     };
   });
 }
 
 function conditionsOf(record: ClaimDevice, trouble: Trouble | undefined): readonly DeviceCondition[] {
-  const { ifname } = record.plan;
+  const { plan, device } = record;
   const pod = `pod ${record.podNamespace}/${record.podName}`;
-  if (trouble !== undefined) return notReady(trouble.reason, trouble.message);
-  if (record.state === "attaching") return notReady("Attaching", `${record.device} is on its way to ${pod}`);
-  if (record.state === "detaching") return notReady("Detaching", `${record.device} is on its way home from ${pod}`);
+  if (trouble !== undefined) return notReady(plan, trouble.reason, trouble.message);
+  if (record.state === "attaching") return notReady(plan, "Attaching", `${device} is on its way to ${pod}`);
+  if (record.state === "detaching") return notReady(plan, "Detaching", `${device} is on its way home from ${pod}`);
   if (record.state !== "attached") return [];
-  const late = record.attachment?.late === true;
+  const ready = plan.ifname === undefined ? deviceReady(record, pod) : linkReady(record, plan.ifname, pod);
+  return [...ready, timeliness(record, pod)];
+}
+
+function linkReady({ device, request }: ClaimDevice, ifname: string, pod: string): readonly DeviceCondition[] {
   return [
     {
       type: "Ready",
       status: "True",
       reason: "NetworkDeviceReady",
-      message: `${record.device} of request ${baseRequest(record.request)} is ${ifname} in ${pod}`,
+      message: `${device} of request ${baseRequest(request)} is ${ifname} in ${pod}`,
     },
     {
       type: "NetworkReady",
@@ -95,27 +99,63 @@ function conditionsOf(record: ClaimDevice, trouble: Trouble | undefined): readon
       reason: "NetworkReady",
       message: `${ifname} is up and has its addresses, routes, rules and neighbours`,
     },
+  ];
+}
+
+function deviceReady({ device, request, published }: ClaimDevice, pod: string): readonly DeviceCondition[] {
+  const isRdma = published.identity.rdmaName !== undefined;
+  return [
     {
-      type: "AttachedLate",
-      status: late ? "True" : "False",
-      reason: late ? "SandboxRanBefore" : "AttachedInTime",
-      message: late
-        ? `${ifname} came after the sandbox of ${pod} had started: a container that does not name the claim may have run without it`
-        : `${ifname} was there before any container of ${pod}`,
+      type: "Ready",
+      status: "True",
+      reason: isRdma ? "RDMAOnlyDeviceReady" : "DeviceReady",
+      message: `${device} of request ${baseRequest(request)} is given to containers of ${pod}`,
     },
   ];
 }
 
-function notReady(reason: string, message: string): readonly DeviceCondition[] {
+function timeliness({ plan, device, attachment }: ClaimDevice, pod: string): DeviceCondition {
+  const what = plan.ifname ?? device;
+  if (attachment?.late !== true)
+    return {
+      type: "AttachedLate",
+      status: "False",
+      reason: "AttachedInTime",
+      message: `${what} was there before any container of ${pod}`,
+    };
+  const came = `${what} came after the sandbox of ${pod} had started`;
+  // A running container can be given a link, and no character device.
+  return (plan.deviceNodes ?? []).length > 0
+    ? {
+        type: "AttachedLate",
+        status: "True",
+        reason: "RestartRequired",
+        message: `${came}: a container that started before lacks the character devices until the pod is restarted`,
+      }
+    : {
+        type: "AttachedLate",
+        status: "True",
+        reason: "SandboxRanBefore",
+        message: `${came}: a container that does not name the claim may have run without it`,
+      };
+}
+
+function notReady({ ifname }: ClaimDevice["plan"], reason: string, message: string): readonly DeviceCondition[] {
+  const network: DeviceCondition = {
+    type: "NetworkReady",
+    status: "False",
+    reason,
+    message: "the pod does not have the device: see condition Ready",
+  };
   return [
     { type: "Ready", status: "False", reason, message: clampUtf8(message, MAX_MESSAGE_BYTES) },
-    { type: "NetworkReady", status: "False", reason, message: "the pod does not have the device: see condition Ready" },
+    ...(ifname === undefined ? [] : [network]),
   ];
 }
 
 /** What was asked for and, once the record says `attached`, is so. */
-function networkData({ plan, attachment }: ClaimDevice): NetworkData {
-  let hardwareAddress = attachment?.snapshot.link.address;
+function networkData({ plan, attachment }: ClaimDevice, interfaceName: string): NetworkData {
+  let hardwareAddress = attachment?.snapshot?.link.address;
   const ips = new Set<string>();
   for (const step of plan.steps) {
     if (step.op === "setAddress") hardwareAddress = step.address;
@@ -124,7 +164,7 @@ function networkData({ plan, attachment }: ClaimDevice): NetworkData {
   }
   ips.delete("");
   return {
-    interfaceName: plan.ifname,
+    interfaceName,
     ...(hardwareAddress === undefined ? {} : { hardwareAddress }),
     ...(ips.size === 0 ? {} : { ips: [...ips].slice(0, MAX_IPS) }),
   };

@@ -79,7 +79,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
           });
         },
         words: ({ name }) =>
-          `pod default/${name} uses the host's network: a link cannot be moved into it; unset hostNetwork`,
+          `pod default/${name} uses the host's network, where only character devices can be given to it: unset hostNetwork`,
       },
       "admin access": {
         spoil: ({ name }) => {
