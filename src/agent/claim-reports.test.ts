@@ -73,6 +73,27 @@ test("ClaimReports has both devices of a claim in its status: the one that is th
   await shows("eth1 True NetworkDeviceReady", "eth2 True NetworkDeviceReady");
 });
 
+test("ClaimReports writes nothing of a device on its way: once it is there the claim is written, once", async () => {
+  const { claim, first } = preparedClaim();
+  server.seen.length = 0;
+  reports.prepared(parseClaim(server.store.get(`${CLAIMS}/c`), "dra.net"));
+  put({ ...first, state: "attaching" });
+  const other = preparedClaim("other");
+  put({ ...other.first, state: "attached" });
+  reports.attached({ ...other.first, state: "attached" });
+  // Written in the order in which they came: the first would be there by now.
+  await eventually("the other one is written", () => server.writes.length === 1);
+  expect(server.writes[0]?.path).toBe(`${CLAIMS}/other/status`);
+  put({ ...first, state: "attached" });
+  reports.attached({ ...first, state: "attached" });
+  await shows("eth1 True NetworkDeviceReady");
+  store.removeClaim(claim.uid);
+  reports.unprepared(claim);
+  await shows();
+  const aboutIt = server.seen.filter(({ path }) => path.startsWith(`${CLAIMS}/c`));
+  expect(aboutIt.map(({ method }) => method)).toEqual(["PATCH", "PATCH"]);
+});
+
 test("ClaimReports clears a claim that is unprepared, with the troubles that it had", async () => {
   const { claim, first } = preparedClaim();
   put(atHome(first));
@@ -134,17 +155,18 @@ test("ClaimReports warns on the claim that Prepare failed, once for the same rea
 });
 
 /** A claim with two devices, allocated, and what the store has of it. */
-function preparedClaim() {
+function preparedClaim(name = "c") {
   const results = ["eth1", "eth2"].map((device) => ({ request: device, driver: "dra.net", pool: "node", device }));
   const stored = server.store.add(CLAIMS, {
     apiVersion: "resource.k8s.io/v1",
     kind: "ResourceClaim",
-    metadata: { name: "c", namespace: "ns" },
+    metadata: { name, namespace: "ns" },
     status: { allocation: { devices: { results } } },
   });
   const uid = String(stored.metadata.uid);
-  const record = (device: string) => claimDevice({ claimUid: uid, request: device, device, sandboxId: "s" });
-  return { claim: { namespace: "ns", name: "c", uid }, first: record("eth1"), second: record("eth2") };
+  const record = (device: string) =>
+    claimDevice({ claimUid: uid, claimName: name, request: device, device, sandboxId: "s" });
+  return { claim: { namespace: "ns", name, uid }, first: record("eth1"), second: record("eth2") };
 }
 
 function put(record: ClaimDevice): void {

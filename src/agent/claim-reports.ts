@@ -54,8 +54,7 @@ export class ClaimReports implements AttachObserver {
   }
 
   prepared(claim: ClaimFacts): void {
-    this.#statuses.seen(claim.uid, claim.devices);
-    this.#statuses.changed(claim);
+    this.#statuses.prepared(claim, claim.devices);
   }
 
   prepareFailed(claim: ClaimId, error: unknown): void {

@@ -103,7 +103,7 @@ test("ClaimStatusWriter writes nothing that is there already, also after a resta
 
 test("ClaimStatusWriter does not read a claim that was seen a moment ago", async () => {
   const claim = newClaim(["a"]);
-  writer.writer.seen(claim.uid, []);
+  writer.writer.prepared(claim, []);
   writer.change(claim, [status("a", "True")]);
   await eventually("it is there", () => shown(claim) === "a True");
   expect(server.seen.map(({ method }) => method)).toEqual(["PATCH"]);
@@ -111,7 +111,7 @@ test("ClaimStatusWriter does not read a claim that was seen a moment ago", async
 
 test("ClaimStatusWriter writes the newest state once the API server is back", async () => {
   const claim = newClaim(["a"]);
-  writer.writer.seen(claim.uid, []);
+  writer.writer.prepared(claim, []);
   server.intercept = () => ({ status: 503 });
   writer.change(claim, [status("a", "False")]);
   await eventually("it has tried", () => server.seen.length >= 3);
@@ -123,7 +123,7 @@ test("ClaimStatusWriter writes the newest state once the API server is back", as
 
 test("ClaimStatusWriter never writes to a claim of the same name that came after", async () => {
   const claim = newClaim(["a"]);
-  writer.writer.seen(claim.uid, []);
+  writer.writer.prepared(claim, []);
   server.store.remove(CLAIMS, claim.name);
   const successor = newClaim(["a"], [], claim.name);
   writer.change(claim, [status("a", "True")]);
@@ -135,7 +135,7 @@ test("ClaimStatusWriter never writes to a claim of the same name that came after
 
 test("ClaimStatusWriter gives up for a claim that is gone, and for an entry that the server refuses", async () => {
   const gone = newClaim(["a"]);
-  writer.writer.seen(gone.uid, []);
+  writer.writer.prepared(gone, []);
   server.store.remove(CLAIMS, gone.name);
   writer.change(gone, [status("a", "True")]);
   const odd = newClaim(["a"]);

@@ -29,6 +29,8 @@ export interface ClaimStatusWriterOptions {
 
 /** Devices of one claim come within milliseconds of each other. */
 const SETTLE_MS = 50;
+/** A prepared claim is attached soon, which is written at once: what is between the two is of interest when it lasts. */
+const UNDER_WAY_MS = 3_000;
 /** A server that comes back is to hear of its claims soon: one request of this node per such interval. */
 const BACKOFF: Backoff = { firstMs: 500, limitMs: 15_000, jitter: 0.5 };
 /** A missing permission is granted by hand, if at all. */
@@ -60,9 +62,10 @@ export class ClaimStatusWriter {
     this.#queue.put(claim.uid, claim);
   }
 
-  /** Saves reading the claim: this is what the server had a moment ago. */
-  seen(claimUid: string, devices: readonly DeviceStatus<DatedCondition>[]): void {
-    this.#known.set(claimUid, devices);
+  /** Its devices are on their way into a pod. `devices` saves reading the claim: the server had them a moment ago. */
+  prepared(claim: ClaimId, devices: readonly DeviceStatus<DatedCondition>[]): void {
+    this.#known.set(claim.uid, devices);
+    this.#queue.put(claim.uid, claim, UNDER_WAY_MS);
   }
 
   /** Claims that wait to be written. */

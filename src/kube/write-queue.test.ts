@@ -74,6 +74,19 @@ test("WriteQueue writes one at a time, and again what changed while it was writt
   await lab.wrote("a1", "a2");
 });
 
+test("WriteQueue writes by the shorter of two waits", async () => {
+  await using lab = new Lab();
+  lab.queue.put("a", "a1", 2000);
+  await eventually("the queue sleeps", () => lab.clock.sleeping[0] === 2000);
+  lab.queue.put("a", "a2");
+  await lab.pass(50);
+  await lab.wrote("a2");
+  lab.queue.put("b", "b1");
+  lab.queue.put("b", "b2", 2000);
+  await lab.pass(50);
+  await lab.wrote("a2", "b2");
+});
+
 test("WriteQueue holds everything back while the server has a problem, longer with each failure", async () => {
   await using lab = new Lab();
   lab.verdicts.push("retry", "retry", "retry", "retry");

@@ -17,7 +17,7 @@ export interface WriteQueueOptions<T> {
   readonly onFailure: (error: unknown, item: T, verdict: Verdict, delayMs: number) => void;
   readonly clock: Clock;
   readonly backoff: Backoff;
-  /** How long a new item waits for what belongs to it: several devices of a claim are one write. */
+  /** How long a new item waits for what belongs to it, unless put() says so: several devices of a claim are one write. */
   readonly settleMs: number;
   /** Before an item is tried again that has a problem of its own. */
   readonly laterMs: number;
@@ -27,7 +27,9 @@ export interface WriteQueueOptions<T> {
 
 interface Pending<T> {
   item: T;
-  readonly notBeforeMs: number;
+  notBeforeMs: number;
+  /** It failed: what is newer waits as long. */
+  readonly failed: boolean;
 }
 
 export class WriteQueue<T> {
@@ -46,17 +48,20 @@ export class WriteQueue<T> {
     return this.#pending.size;
   }
 
-  /** Replaces what waits under the same key. Returns at once. */
-  put(key: string, item: T): void {
-    const { clock, settleMs, limit = Number.POSITIVE_INFINITY } = this.#options;
+  /** Replaces what waits under the same key; of two waits the shorter one counts. Returns at once. */
+  put(key: string, item: T, settleMs = this.#options.settleMs): void {
+    const { clock, limit = Number.POSITIVE_INFINITY } = this.#options;
+    const notBeforeMs = clock.nowMs() + settleMs;
     const waiting = this.#pending.get(key);
     if (waiting !== undefined) {
       waiting.item = item;
-      return;
+      if (waiting.failed || waiting.notBeforeMs <= notBeforeMs) return;
+      waiting.notBeforeMs = notBeforeMs;
+    } else {
+      const [oldest] = this.#pending.keys();
+      if (oldest !== undefined && this.#pending.size >= limit) this.#pending.delete(oldest);
+      this.#pending.set(key, { item, notBeforeMs, failed: false });
     }
-    const [oldest] = this.#pending.keys();
-    if (oldest !== undefined && this.#pending.size >= limit) this.#pending.delete(oldest);
-    this.#pending.set(key, { item, notBeforeMs: clock.nowMs() + settleMs });
     this.#wakeup.call();
   }
 
@@ -90,7 +95,8 @@ export class WriteQueue<T> {
       const atMs = clock.nowMs() + delayMs;
       if (verdict === "retry") this.#pausedUntilMs = atMs;
       // A newer one that came meanwhile stays, and waits as long.
-      if (verdict !== "drop") this.#pending.set(key, { item: this.#pending.get(key)?.item ?? item, notBeforeMs: atMs });
+      if (verdict !== "drop")
+        this.#pending.set(key, { item: this.#pending.get(key)?.item ?? item, notBeforeMs: atMs, failed: true });
       onFailure(error, item, verdict, delayMs);
     }
   }
