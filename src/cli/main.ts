@@ -1,6 +1,7 @@
 import { parseCommandLine } from "../config/flags.ts";
 import type { StartKernelOptions } from "../kernel/client.ts";
 import { versionText } from "../lib/version.ts";
+import { dranetHook, isDranetHook } from "./dranet-hook.ts";
 import { type ExitCode, reportError } from "./errors.ts";
 
 /** Runs one command. Whatever it throws is said in one line. */
@@ -9,6 +10,7 @@ export async function main(
   createWorker: StartKernelOptions["createWorker"],
 ): Promise<ExitCode> {
   try {
+    if (isDranetHook(process.argv0)) return dranetHook(argv);
     const line = parseCommandLine(argv);
     switch (line.command) {
       case "help":

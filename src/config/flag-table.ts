@@ -187,4 +187,6 @@ export const UNSERVED_FLAGS: readonly IgnoredFlag[] = [
   { name: "webhook-url", isBoolean: false, harmless: [""] },
   { name: "slaac-ready-timeout", isBoolean: false, harmless: ["1.5s"] },
   { name: "slaac-rollback-reserve", isBoolean: false, harmless: ["500ms"] },
+  { name: "device-attach-timeout", isBoolean: false, harmless: ["30s"] },
+  { name: "hook-path", isBoolean: false },
 ];

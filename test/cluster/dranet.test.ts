@@ -1,14 +1,18 @@
 /** Our image in the DaemonSet of DRANET: it works as DRANET does there, and says what is missing for more. */
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import type { Manifest } from "../lab/cluster/netferry.ts";
 import { until } from "../lab/cluster/wait.ts";
-import { byName, claim, pod } from "../lab/cluster/workload.ts";
+import { byName, claim, IDLE, pod } from "../lab/cluster/workload.ts";
 import { hasLink, uniqueName } from "../lab/links.ts";
 import { isHome, NetferryLab, netConfig } from "./netferry-lab.ts";
 
 const START_LIMIT_MS = 20 * 60_000;
 const LIMIT_MS = 180_000;
+/** For the node's /opt, which is the machine's. */
+const HOOK_DIR = "/var/lib/dranet/bin";
 
 let lab: NetferryLab;
 
@@ -20,7 +24,7 @@ beforeAll(async () => {
     metadata: { name: "dra.net" },
     spec: { selectors: [{ cel: { expression: 'device.driver == "dra.net"' } }] },
   });
-  await lab.install({ manifest: join(import.meta.dir, "dranet.yaml"), until: "healthz" });
+  await lab.install({ manifest: join(import.meta.dir, "dranet.yaml"), until: "healthz", edit: keepOutOfHost });
 }, START_LIMIT_MS);
 afterAll(() => lab[Symbol.asyncDispose](), LIMIT_MS);
 
@@ -35,6 +39,16 @@ test(
   LIMIT_MS,
 );
 
+test(
+  "the init container that installs DRANET's hook says that there is none, and leaves the folder empty",
+  async () => {
+    const said = await lab.cluster.kubectl(["-n", "kube-system", "logs", "daemonset/dranet", "-c", "install-hook"]);
+    expect(said).toContain("netferry installs no hook in /host/opt/dranet/bin");
+    expect(readdirSync(lab.cluster.hostPath(HOOK_DIR))).toEqual([]);
+  },
+  LIMIT_MS,
+);
+
 test.each([
   ["names its claim", ["net"]],
   ["names it not", []],
@@ -43,7 +57,7 @@ test.each([
   async (_, claims) => {
     const link = await lab.macvlan();
     const name = uniqueName("dranet");
-    const script = `ip addr show net1 && ping -c 1 -W 2 ${link.peer} && sleep 1000000`;
+    const script = `set -e; ip addr show net1; ping -c 1 -W 2 ${link.peer}; ${IDLE}`;
     await lab.workload.create(
       claim(name, { requests: { nic: byName(link.ifname) }, config: netConfig(link) }),
       pod(name, { claims: { net: name }, restartPolicy: "Never", containers: [{ script, claims }] }),
@@ -59,3 +73,8 @@ test.each([
   },
   LIMIT_MS,
 );
+
+function keepOutOfHost(object: Manifest): void {
+  const volumes: { name: string; hostPath: { path: string } }[] = object["spec"]?.template?.spec.volumes ?? [];
+  for (const { name, hostPath } of volumes) if (name === "hook-bin") hostPath.path = HOOK_DIR;
+}

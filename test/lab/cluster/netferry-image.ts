@@ -36,6 +36,7 @@ export async function writeNetferryImage(path: string): Promise<void> {
         library("lib64", ARCHITECTURE.loader),
         ...[ARCHITECTURE.loader, ...LIBRARIES].map((name) => library("lib", name)),
         { path: "netferry", bytes: readFileSync(executable()), mode: 0o755 },
+        { path: "dranet-hook", linkTo: "netferry" },
       ],
     },
   ]);
