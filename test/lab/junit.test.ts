@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { countRun } from "./junit.ts";
+import { countRun, NO_TESTS, sumOf } from "./junit.ts";
 
 const JUNIT = `<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="bun test" tests="4" assertions="2" failures="1" skipped="1" time="0.004">
@@ -19,7 +19,13 @@ const JUNIT = `<?xml version="1.0" encoding="UTF-8"?>
 const run = { junit: JUNIT, files: ["a.test.ts"], exitCode: 1, strict: false };
 
 test("countRun() counts passed, failed and skipped tests, also in groups", () => {
-  expect(countRun(run)).toEqual({ passed: 1, failed: 1, skipped: 1, failures: ["a.test.ts: breaks"] });
+  expect(countRun(run)).toEqual({
+    passed: 1,
+    failed: 1,
+    skipped: 1,
+    failures: ["a.test.ts: breaks"],
+    failedFiles: ["a.test.ts"],
+  });
 });
 
 test("countRun() counts a skip as a failure when strict", () => {
@@ -42,4 +48,18 @@ test("countRun() counts a bad exit code that no test explains as a failure", () 
 
 test("countRun() counts a suite without test files as a failure", () => {
   expect(countRun({ ...run, junit: "", files: [], exitCode: 0 }).failed).toBe(1);
+});
+
+test("countRun() leaves out files that run once more, and the exit code that they explain", () => {
+  const holds = `<testcase name="holds" file="b.test.ts" line="1" />`;
+  const both = { ...run, junit: JUNIT + holds, files: ["a.test.ts", "b.test.ts", "c.test.ts"] };
+  expect(countRun(both).failedFiles).toEqual(["a.test.ts", "c.test.ts"]);
+  const rest = countRun({ ...both, repeated: ["a.test.ts", "c.test.ts"] });
+  expect(rest).toMatchObject({ passed: 1, failed: 0, skipped: 0, failedFiles: [] });
+});
+
+test("sumOf() adds results up", () => {
+  const [first, second] = [countRun(run), countRun({ ...run, junit: "" })];
+  expect(sumOf([first, second])).toMatchObject({ passed: 1, failed: 2, skipped: 1 });
+  expect(sumOf([])).toEqual(NO_TESTS);
 });

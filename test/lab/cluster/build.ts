@@ -29,15 +29,28 @@ const LIMIT_MS = 60 * 60_000;
 
 /** `say` hears a line for each program that has to be built. */
 export async function build(module: GoModule, say: (line: string) => void): Promise<Build> {
-  const bin = join(CLUSTER_CACHE, `${basename(module.dir)}-${module.version}-${keyOf(module)}`);
+  const bin = binOf(module);
   mkdirSync(bin, { recursive: true });
-  const missing = Object.keys(module.programs).filter((program) => !existsSync(join(bin, program)));
+  const missing = missingOf(module);
   if (missing.length > 0) {
     const go = await goCommand(module.go);
     for (const program of missing) await buildProgram({ module, program, bin, go, say });
   }
   const records = Object.keys(module.programs).map((program) => readRecord(join(bin, program)));
   return { version: module.version, bin, records };
+}
+
+/** Are all its programs in the cache? */
+export function isBuilt(module: GoModule): boolean {
+  return missingOf(module).length === 0;
+}
+
+function missingOf(module: GoModule): string[] {
+  return Object.keys(module.programs).filter((program) => !existsSync(join(binOf(module), program)));
+}
+
+function binOf(module: GoModule): string {
+  return join(CLUSTER_CACHE, `${basename(module.dir)}-${module.version}-${keyOf(module)}`);
 }
 
 interface ProgramBuild {
