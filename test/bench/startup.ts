@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { isHome, NetferryLab, type TestLink } from "../cluster/netferry-lab.ts";
+import { RequestCounter } from "../lab/cluster/requests.ts";
 import { until } from "../lab/cluster/wait.ts";
 import { byName, claimTemplate, pod } from "../lab/cluster/workload.ts";
 import { Churn } from "./churn.ts";
@@ -42,15 +43,15 @@ await lab.workload.create(
     requests: { nic: links.map(({ ifname }) => byName(ifname)).join(" || ") },
     config: { interface: { name: "net1" } },
   }),
-  ...flowSchemas(),
 );
+const requests = await RequestCounter.start(lab.workload);
 const loadBefore = load();
 const startupMs: Record<Arm, number[]> = { "no claim": [], "a claim": [], "a claim while others churn": [] };
 let started = 0;
 const asked = { reads: 0, writes: 0, prepareSeconds: 0, attachSeconds: 0 };
 await turn("no claim"); // the first pods of a cluster are slower
 await turn("a claim");
-if ((await requests("reads")) === 0) throw new Error("the API server does not count netferry's requests");
+if ((await requests.count()).reads === 0) throw new Error("the API server does not count netferry's requests");
 for (let i = 0; i < turns; i++)
   for (const arm of rotated(ARMS, i)) {
     const before = await counts();
@@ -89,44 +90,11 @@ async function turn(arm: Arm): Promise<number[]> {
   return times;
 }
 
-/** The API server counts requests by flow schema: these two take in the agent's, and nobody else's. */
-function flowSchemas(): object[] {
-  const subjects = [{ kind: "ServiceAccount", serviceAccount: { namespace: "netferry", name: "netferry" } }];
-  const schema = (name: string, verbs: readonly string[]) => ({
-    apiVersion: "flowcontrol.apiserver.k8s.io/v1",
-    kind: "FlowSchema",
-    metadata: { name: `netferry-${name}` },
-    spec: {
-      matchingPrecedence: 500,
-      priorityLevelConfiguration: { name: "workload-high" },
-      rules: [
-        {
-          subjects,
-          resourceRules: [{ verbs, apiGroups: ["*"], resources: ["*"], namespaces: ["*"], clusterScope: true }],
-        },
-      ],
-    },
-  });
-  return [
-    schema("writes", ["create", "update", "patch", "delete", "deletecollection"]),
-    schema("reads", ["get", "list", "watch"]),
-  ];
-}
-
-async function requests(kind: "reads" | "writes"): Promise<number> {
-  const text = await lab.cluster.api.text("/metrics");
-  const lines = text.split("\n").filter((line) => line.startsWith("apiserver_flowcontrol_dispatched_requests_total{"));
-  return lines
-    .filter((line) => line.includes(`flow_schema="netferry-${kind}"`))
-    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
-}
-
 async function counts() {
   const latency = (kind: string, labels: string) =>
     lab.netferry.metric(`dranet_driver_${kind}_requests_latency_seconds_sum{${labels}}`);
   return {
-    reads: await requests("reads"),
-    writes: await requests("writes"),
+    ...(await requests.count()),
     prepareSeconds: await latency("dra_plugin", 'method="PrepareResourceClaims"'),
     attachSeconds: await latency("nri_plugin", 'method="RunPodSandbox",status="success"'),
   };

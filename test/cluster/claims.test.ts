@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { until } from "../lab/cluster/wait.ts";
-import { byName, claim, claimTemplate, pod, podSpec } from "../lab/cluster/workload.ts";
+import { byName, claim, claimTemplate, IDLE, pod, podSpec } from "../lab/cluster/workload.ts";
 import { hasLink, uniqueName } from "../lab/links.ts";
 import { isHome, NetferryLab, netConfig, type TestLink } from "./netferry-lab.ts";
 
@@ -193,7 +193,7 @@ test(
         initContainers: [
           { name: "first", script: look },
           { name: "named", script: look, claims: ["net"] },
-          { name: "sidecar", script: `${look} && sleep 1000000`, claims: ["net"], restartPolicy: "Always" },
+          { name: "sidecar", script: `set -e; ${look}; ${IDLE}`, claims: ["net"], restartPolicy: "Always" },
         ],
         containers: [{ name: "main", claims: ["net"] }],
       }),

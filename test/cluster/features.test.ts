@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readManifest, toYaml } from "../lab/cluster/netferry.ts";
 import { until } from "../lab/cluster/wait.ts";
-import { byName, claim, container, pod } from "../lab/cluster/workload.ts";
+import { byName, claim, container, GRACE_SECONDS, pod } from "../lab/cluster/workload.ts";
 import { hasLink, uniqueName } from "../lab/links.ts";
 import { isHome, NetferryLab, netConfig } from "./netferry-lab.ts";
 import { RELEASE } from "./release.ts";
@@ -71,7 +71,7 @@ test(
       },
     });
     const main = { ...container({}), resources: { requests: { [resource]: "1" }, limits: { [resource]: "1" } } };
-    const spec = { terminationGracePeriodSeconds: 0, containers: [main] };
+    const spec = { terminationGracePeriodSeconds: GRACE_SECONDS, containers: [main] };
     await lab.workload.create({ apiVersion: "v1", kind: "Pod", metadata: { name }, spec });
     await lab.workload.podReady(name);
     expect(hasLink(link.ifname)).toBe(false);

@@ -55,9 +55,14 @@ export function byName(ifname: string): string {
   return `device.attributes["dra.net"].ifName == "${ifname}"`;
 }
 
+/** Sleeps, and ends at once when it is told to. */
+export const IDLE = "trap 'exit 0' TERM; sleep 1000000 & wait";
+/** A pod that takes none, with 0, is gone from the API server before the kubelet knows: that is a force deletion. */
+export const GRACE_SECONDS = 2;
+
 export interface ContainerOptions {
   readonly name?: string;
-  /** Default: sleeps. */
+  /** Default: IDLE. */
   readonly script?: string;
   /** The pod's claims that it names. */
   readonly claims?: readonly string[];
@@ -65,7 +70,7 @@ export interface ContainerOptions {
   readonly restartPolicy?: string;
 }
 
-export function container({ name = "main", script = "sleep 1000000", claims = [], ...rest }: ContainerOptions): object {
+export function container({ name = "main", script = IDLE, claims = [], ...rest }: ContainerOptions): object {
   return {
     name,
     image: BUSYBOX_IMAGE,
@@ -90,7 +95,7 @@ export function podSpec(options: PodOptions): object {
   const { claims = {}, initContainers = [], restartPolicy, hostNetwork } = options;
   const containers = options.containers ?? [{ claims: Object.keys(claims) }];
   return {
-    terminationGracePeriodSeconds: 0,
+    terminationGracePeriodSeconds: GRACE_SECONDS,
     ...(restartPolicy === undefined ? {} : { restartPolicy }),
     ...(hostNetwork === undefined ? {} : { hostNetwork }),
     resourceClaims: Object.entries(claims).map(([name, from]) => ({
