@@ -215,7 +215,8 @@ function countStates(store: ClaimStore, total: number): Readonly<Record<string, 
   return { free: Math.max(0, total - store.records.length), ...counts };
 }
 
-function countHook(metrics: Metrics, { hook, outcome, durationMs, budgetMs }: HookRecord): void {
-  metrics.nriRequest(hook, outcome === "done" ? "success" : "failed", durationMs / 1000);
+function countHook(metrics: Metrics, { hook, outcome, concerned, durationMs, budgetMs }: HookRecord): void {
+  const status = outcome !== "done" ? "failed" : concerned ? "success" : "noop";
+  metrics.nriRequest(hook, status, durationMs / 1000);
   metrics.hook(hook, durationMs / 1000, budgetMs / 1000);
 }

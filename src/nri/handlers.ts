@@ -28,6 +28,8 @@ export interface RuntimeInfo {
 }
 
 export interface SandboxHandlers {
+  /** Whether the pod has a claim of ours: what is done for others is counted apart. */
+  concerns(sandbox: Sandbox): boolean;
   /** After every (re)connect: all sandboxes and containers that the runtime knows. */
   synchronize(
     sandboxes: readonly Sandbox[],

@@ -162,6 +162,19 @@ test("Shutdown is answered, and what we do not serve gets UNIMPLEMENTED", async 
   for (const answer of refused) expect((await answer).code).toBe(Code.UNIMPLEMENTED);
 });
 
+test("the record of a hook says whether the pod has a claim of ours, also when the hook finds out", async () => {
+  const { call, handlers, hooks } = harness();
+  await call(RPC.runPodSandbox, { pod });
+  handlers.onStarted = async () => {
+    handlers.concerned.add(pod.name);
+  };
+  await call(RPC.runPodSandbox, { pod });
+  handlers.onStopped = async () => handlers.concerned.clear();
+  await call(RPC.stopPodSandbox, { pod });
+  await call(RPC.removePodSandbox, { pod });
+  expect(hooks.map(({ concerned }) => concerned)).toEqual([false, true, true, false]);
+});
+
 test("RunPodSandbox and StopPodSandbox never answer an error", async () => {
   const { call, handlers, lines, hooks } = harness();
   handlers.onStarted = () => Promise.reject(new ClaimError("no such link"));
@@ -197,7 +210,9 @@ test("RunPodSandbox is answered when three quarters of its time are over, and it
   clock.advance(1);
   await run;
   expect(aborted).toBe(true);
-  expect(hooks).toEqual([{ hook: "RunPodSandbox", outcome: "late", durationMs: 3_000, budgetMs: 3_000 }]);
+  expect(hooks).toEqual([
+    { hook: "RunPodSandbox", outcome: "late", concerned: false, durationMs: 3_000, budgetMs: 3_000 },
+  ]);
   work.resolve();
   await settle();
   expect(lines.at(-1)).toContain("late work of a hook is done");

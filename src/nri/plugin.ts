@@ -30,6 +30,8 @@ export interface HookRecord {
   readonly hook: "Synchronize" | SandboxHook | "CreateContainer";
   /** `late`: answered when its budget ended. `failed`: the handler threw what it should not. */
   readonly outcome: "done" | "late" | "failed" | "refused";
+  /** False: the pod has no claim of ours. */
+  readonly concerned: boolean;
   readonly durationMs: number;
   readonly budgetMs: number;
 }
@@ -110,7 +112,7 @@ export class NriPlugin {
       taken.then(this.#synchronised.resolve, this.#synchronised.reject);
       await taken;
     });
-    this.#report("Synchronize", ending, { sandboxes: sandboxes.length, containers: containers.length });
+    this.#report("Synchronize", ending, { sandboxes: sandboxes.length, containers: containers.length }, true);
     return { more: false };
   }
 
@@ -122,13 +124,14 @@ export class NriPlugin {
     }
     const { handlers } = this.#options;
     const sandbox = toSandbox(pod);
+    const before = handlers.concerns(sandbox);
     const ending = await this.#hooks.run(context, async (budget) => {
       await this.#snapshotTaken;
       if (hook === "RunPodSandbox") await handlers.sandboxStarted(sandbox, budget);
       else if (hook === "StopPodSandbox") await handlers.sandboxStopped(sandbox, budget);
       else await handlers.sandboxRemoved(sandbox);
     });
-    this.#report(hook, ending, fieldsOf(sandbox));
+    this.#report(hook, ending, fieldsOf(sandbox), before || handlers.concerns(sandbox));
     return {};
   }
 
@@ -144,7 +147,8 @@ export class NriPlugin {
       if (!budget.aborted) await this.#options.handlers.containerCreating(sandbox, container, budget);
     });
     const refusal = refusalOf(ending, sandbox, container);
-    this.#record("CreateContainer", refusal === undefined ? "done" : "refused", ending);
+    const outcome = refusal === undefined ? "done" : "refused";
+    this.#record("CreateContainer", outcome, ending, this.#options.handlers.concerns(sandbox));
     if (refusal === undefined) return {};
     this.#options.log.warn("container refused", {
       ...fieldsOf(sandbox),
@@ -154,9 +158,9 @@ export class NriPlugin {
     throw refusal;
   }
 
-  #report(hook: HookRecord["hook"], ending: Ending, fields: Fields): void {
+  #report(hook: HookRecord["hook"], ending: Ending, fields: Fields, concerned: boolean): void {
     const { log } = this.#options;
-    this.#record(hook, ending.outcome, ending);
+    this.#record(hook, ending.outcome, ending, concerned);
     const facts = { hook, ...fields, durationMs: Math.round(ending.durationMs) };
     if (ending.outcome === "done") log.debug("hook answered", facts);
     else if (ending.outcome === "failed") log.error("hook failed", { ...facts, error: ending.error });
@@ -169,8 +173,13 @@ export class NriPlugin {
     }
   }
 
-  #record(hook: HookRecord["hook"], outcome: HookRecord["outcome"], ending: Ending): void {
-    this.#options.onHook?.({ hook, outcome, durationMs: ending.durationMs, budgetMs: ending.budgetMs });
+  #record(
+    hook: HookRecord["hook"],
+    outcome: HookRecord["outcome"],
+    { durationMs, budgetMs }: Ending,
+    concerned: boolean,
+  ): void {
+    this.#options.onHook?.({ hook, outcome, concerned, durationMs, budgetMs });
   }
 }
 

@@ -49,6 +49,10 @@ export class SandboxGate implements SandboxHandlers {
     return this.#cdiProblem;
   }
 
+  concerns({ id, podUid }: Sandbox): boolean {
+    return this.#parts.store.ofPod(podUid).length > 0 || this.#unprepared.has(id);
+  }
+
   async synchronize(
     sandboxes: readonly Sandbox[],
     _containers: readonly SandboxContainer[],

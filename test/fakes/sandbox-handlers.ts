@@ -10,10 +10,16 @@ export class RecordingHandlers implements SandboxHandlers {
   readonly snapshots: { readonly sandboxes: readonly Sandbox[]; readonly containers: readonly SandboxContainer[] }[] =
     [];
   runtime: RuntimeInfo | undefined;
+  /** Names of the pods that have a claim of ours. */
+  readonly concerned = new Set<string>();
   onSynchronize: () => Promise<void> = async () => undefined;
   onStarted: Behaviour = async () => undefined;
   onStopped: Behaviour = async () => undefined;
   onCreating: Behaviour = async () => undefined;
+
+  concerns({ podName }: Sandbox): boolean {
+    return this.concerned.has(podName);
+  }
 
   async synchronize(
     sandboxes: readonly Sandbox[],

@@ -18,6 +18,8 @@ export interface ClaimOptions {
   readonly devices: string | Readonly<Record<string, string>>;
   /** The claim's own configuration for the driver. */
   readonly config?: object;
+  /** The same for single requests. */
+  readonly configs?: Readonly<Record<string, object>>;
   /** Containers of the pod that list the claim; default `["main"]`. */
   readonly namedBy?: readonly string[];
   readonly hostNetwork?: boolean;
@@ -118,10 +120,11 @@ export class TestNode implements AsyncDisposable {
               pool: NODE,
               device,
             })),
-            config:
-              options.config === undefined
-                ? []
-                : [{ source: "FromClaim", requests: [], opaque: { driver: DRIVER, parameters: options.config } }],
+            config: configsOf(options).map(([requests, parameters]) => ({
+              source: "FromClaim",
+              requests,
+              opaque: { driver: DRIVER, parameters },
+            })),
           },
         },
       },
@@ -142,4 +145,12 @@ export class TestNode implements AsyncDisposable {
     await this.#apiLab[Symbol.asyncDispose]();
     rmSync(this.dir, { recursive: true, force: true });
   }
+}
+
+/** Each with the requests that it is for; none: all. */
+function configsOf({ config, configs = {} }: ClaimOptions): readonly (readonly [readonly string[], object])[] {
+  return [
+    ...(config === undefined ? [] : [[[], config] as const]),
+    ...Object.entries(configs).map(([request, one]) => [[request], one] as const),
+  ];
 }
