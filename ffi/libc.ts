@@ -1,6 +1,6 @@
 /** System calls, by the C library. Each throws SysError with the errno of exactly this call. */
 
-import { dlopen, FFIType as T } from "bun:ffi";
+import { dlopen, type Pointer, FFIType as T } from "bun:ffi";
 import { constants } from "node:os";
 import { errno } from "./errno.ts";
 import { LIBC_PATH } from "./libc-path.ts";
@@ -21,6 +21,7 @@ export const LIBC_SYMBOLS = {
   poll: { args: [T.ptr, T.u64_fast, T.i32], returns: T.i32 },
   setsockopt: { args: [T.i32, T.i32, T.i32, T.ptr, T.u32], returns: T.i32 },
   memfd_create: { args: [T.ptr, T.u32], returns: T.i32 },
+  madvise: { args: [T.ptr, T.u64_fast, T.i32], returns: T.i32 },
   abort: { args: [], returns: T.void },
 } as const;
 
@@ -38,6 +39,13 @@ const MSG_PEEK = 0x2;
 const MSG_TRUNC = 0x20;
 const MSG_DONTWAIT = 0x40;
 const POLLIN = 1;
+const MADV_DONTNEED = 4;
+
+/** madvise(MADV_DONTNEED): private changes to these pages are lost, what stands in a file comes back from there. */
+export function forgetPages(address: number, lengthBytes: number): void {
+  if (c.madvise(address as Pointer, lengthBytes, MADV_DONTNEED) < 0)
+    throw new SysError("madvise", errno(), `the ${lengthBytes} bytes at 0x${address.toString(16)}`);
+}
 
 /** Text as C has it: UTF-8, ended by a zero byte. */
 export function cString(text: string): Uint8Array {

@@ -1,5 +1,6 @@
 /** The composition root: builds every part and runs them until told to stop. What is built last is closed first. */
 
+import { keepCodeSmall } from "./agent/idle-code.ts";
 import type { Mode, ModeParts } from "./agent/mode.ts";
 import { readiness } from "./agent/readiness.ts";
 import { Ferry } from "./attach/ferry.ts";
@@ -192,6 +193,7 @@ export async function runAgent(
     inventory: (signal) => inventory.run(signal),
     reconciler: (signal) => reconciler.run(signal),
     kernel: (signal) => untilDead(kernel, signal),
+    code: (signal) => keepCodeSmall(clock, log, signal),
     ...mode.tasks,
   });
   log.info("agent stops");

@@ -45,6 +45,9 @@ export async function buildExecutable(project: string, options: ExecutableOption
       target: ARCHITECTURES[architecture].target,
       outfile,
       ...(executablePath === undefined ? {} : { executablePath }),
+      // Code of an agent that mostly waits is seldom worth compiling, and a heap that grows slowly stays small.
+      jitPolicy: 10,
+      execArgv: ["--smol"],
       // A root daemon must not take settings from the directory that it happens to start in.
       autoloadDotenv: false,
       autoloadBunfig: false,

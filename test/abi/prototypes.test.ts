@@ -21,6 +21,7 @@ ssize_t recv(int, void *, size_t, int);
 int poll(struct pollfd *, nfds_t, int);
 int setsockopt(int, int, int, const void *, socklen_t);
 int memfd_create(const char *, unsigned int);
+int madvise(void *, size_t, int);
 void abort(void);
 const char *nl_geterror(int);
 struct nl_sock *nl_socket_alloc(void);
