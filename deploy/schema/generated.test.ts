@@ -30,8 +30,9 @@ test("the published schema says what a value may be, and what becomes of it", ()
   expect(schemaAt(schema, "interface.arpIgnore")).toMatchObject({ type: "integer", enum: [0, 1, 2, 3, 8] });
   expect(schemaAt(schema, "interface.type")).toMatchObject({
     enum: ["Passthrough", "IPVLAN", "MACVLAN", "VLAN"],
-    "x-netferry": { served: false, accepted: ["Passthrough"] },
+    "x-netferry": { served: true },
   });
+  expect(schemaAt(schema, "profile")).toMatchObject({ "x-netferry": { served: false } });
   expect(schemaAt(schema, "ethtool.rings")).toMatchObject({ "x-netferry": { setBy: ["DeviceClass"] } });
   expect(schemaAt(schema, "routes")?.items).toMatchObject({ additionalProperties: false, required: ["destination"] });
   expect(schemaAt(schema, "routes[].destination")).toMatchObject({ type: "string" });

@@ -1,28 +1,32 @@
 /** From configuration and what the link is on the host to the steps in the pod: pure. */
 
 import type { AttachPlan } from "../claims/record.ts";
+import { isSubInterface } from "../config/interface-rules.ts";
 import type { NetworkConfig } from "../config/network-config.ts";
 import type { LinkSnapshot } from "../kernel/calls.ts";
 import type { LinkStep } from "../kernel/steps.ts";
 import { ClaimError } from "../lib/errors.ts";
 import type { Rule } from "../netlink/rule.ts";
+import { planChild } from "./child-plan.ts";
 import { asAddress, asNeighbor, asRoute, asRules } from "./configured.ts";
 import { configuredEthtool } from "./ethtool.ts";
 import { type Inherited, inheritedRules, inheritedState, ownTables } from "./inherited.ts";
 import { requireIpv6, sizeSteps, sysctlSteps } from "./link-settings.ts";
 import type { SandboxRef } from "./parts.ts";
 import { inDependencyOrder } from "./restore.ts";
+import { joinStep, routesInVrf, type Vrf, vrfOf } from "./vrf.ts";
 
 const NOTHING: Inherited = { addresses: [], routes: [], neighbors: [], leftOut: [] };
 
 /** Whether the link keeps its own permanent global addresses, with its routes, rules and neighbours, as in DRANET. */
 export function keepsOwn({ interface: link = {} }: NetworkConfig): boolean {
-  return link.addresses === undefined || link.addresses.length === 0;
+  // The host goes on using what its link has, and an address in two places reaches neither.
+  return !isSubInterface(link) && (link.addresses === undefined || link.addresses.length === 0);
 }
 
-/** Whether `planAttach` looks at the host's rules: only where the link's routes stand in tables of their own. */
+/** Whether `planAttach` looks at the host's rules: only where the link's routes go with it in tables of their own. */
 export function needsHostRules(config: NetworkConfig, host: LinkSnapshot): boolean {
-  return keepsOwn(config) && ownTables(host).size > 0;
+  return keepsOwn(config) && config.interface?.vrf === undefined && ownTables(host).size > 0;
 }
 
 /**
@@ -31,23 +35,26 @@ export function needsHostRules(config: NetworkConfig, host: LinkSnapshot): boole
  */
 export function planAttach(config: NetworkConfig, host: LinkSnapshot, hostRules: readonly Rule[] = []): AttachPlan {
   const link = config.interface ?? {};
+  const child = planChild(link, host.link);
   const ifname = link.name ?? host.link.ifname;
   const hasFamily = ({ family }: { readonly family: "ipv4" | "ipv6" }) =>
     family === "ipv4" || link.disableIPv6 !== true;
-  const own = keepsOwn(config) ? inheritedState(host) : NOTHING;
+  const vrf = link.vrf === undefined ? undefined : vrfOf(link.vrf);
+  const own = ownState(config, host, vrf);
   const addresses = [...own.addresses.filter(hasFamily), ...(link.addresses ?? []).map(asAddress)];
   if (addresses.some(({ family }) => family === "ipv6")) requireIpv6("an IPv6 address", link, host);
-  const configured = (config.routes ?? []).map(asRoute);
+  const configured = (config.routes ?? []).map(asRoute).map((route) => (vrf ? { ...route, table: vrf.table } : route));
   const isReplaced = ({ destination, table }: { readonly destination: string; readonly table: number }) =>
     configured.some((route) => route.destination === destination && route.table === table);
   const routes = [...own.routes.filter((route) => hasFamily(route) && !isReplaced(route)), ...configured];
   const rules = [
-    ...(keepsOwn(config) ? inheritedRules(hostRules, ownTables(host), host, ifname) : []).filter(hasFamily),
+    ...(needsHostRules(config, host) ? inheritedRules(hostRules, ownTables(host), host, ifname) : []).filter(hasFamily),
     ...(config.rules ?? []).flatMap(asRules),
   ];
   const neighbors = [...own.neighbors.filter(hasFamily), ...(config.neighbors ?? []).map(asNeighbor)];
   return {
     ifname,
+    ...(child === undefined ? {} : { child }),
     steps: [
       // XDP limits the MTU.
       ...(link.disableEbpfPrograms === true ? [{ op: "detachPrograms" } as const] : []),
@@ -57,6 +64,8 @@ export function planAttach(config: NetworkConfig, host: LinkSnapshot, hostRules:
       ...configuredEthtool(config.ethtool ?? {}, host.link.ifname, host.ethtool),
       { op: "rename", ifname },
       ...sysctlSteps(link, host),
+      // Before layer 3, which a VRF takes from a link that joins it.
+      ...(vrf === undefined ? [] : [joinStep(vrf, link.forwarding === true)]),
       ...addresses.map((address): LinkStep => ({ op: "addAddress", address })),
       { op: "up" },
       ...inDependencyOrder(routes).map((route): LinkStep => ({ op: "addRoute", route })),
@@ -74,6 +83,14 @@ export function entersNamespace({ ifname }: AttachPlan): boolean {
 
 export function hostNetworkSentence({ podNamespace, podName }: Pick<SandboxRef, "podNamespace" | "podName">): string {
   return `pod ${podNamespace}/${podName} uses the host's network, where only character devices can be given to it: unset hostNetwork`;
+}
+
+function ownState(config: NetworkConfig, host: LinkSnapshot, vrf: Vrf | undefined): Inherited {
+  if (!keepsOwn(config)) return NOTHING;
+  const own = inheritedState(host);
+  if (vrf === undefined) return own;
+  const { routes, leftOut } = routesInVrf(own.routes, vrf);
+  return { ...own, routes, leftOut: [...own.leftOut, ...leftOut] };
 }
 
 /** Refuses plans of one pod that want the same name twice. */

@@ -2,16 +2,19 @@
 
 import { type AttachPlan, baseRequest, type ClaimDevice } from "../claims/record.ts";
 import type { ClaimStore } from "../claims/store.ts";
+import { isSubInterface } from "../config/interface-rules.ts";
 import type { NetworkConfig } from "../config/network-config.ts";
 import type { Device } from "../inventory/device.ts";
-import type { Kernel, LinkSnapshot } from "../kernel/calls.ts";
+import type { Kernel } from "../kernel/calls.ts";
 import { ClaimError } from "../lib/errors.ts";
 import { faultPoint } from "../lib/fault.ts";
-import type { Rule } from "../netlink/rule.ts";
+import { withChildDefaults } from "./child-plan.ts";
 import type { Ferry } from "./ferry.ts";
 import { checkNames, entersNamespace, hostNetworkSentence, needsHostRules, planAttach } from "./plan.ts";
 import { planBare } from "./plan-bare.ts";
 import { findPublished } from "./recognise.ts";
+import { checkNotAway, checkParent, checkSharing } from "./sharing.ts";
+import { checkVrfs } from "./vrf.ts";
 
 /** One device of an allocation, as `status.allocation.devices.results[]` has it. */
 export interface AllocatedDevice {
@@ -68,19 +71,27 @@ export async function prepareClaim(
         `${named} asks for ${allocated.device} with adminAccess: a link is in one place only and cannot be watched from a second pod`,
       );
     await freeFromOthers(parts, claim, allocated);
+    const wantsChild = isSubInterface(allocated.config.interface ?? {});
+    checkNotAway(allocated.device, wantsChild, othersOf(parts.store, claim));
   }
   await leaveOtherPods(parts, claim, pod);
   return parts.ferry.whilePodRests(pod.uid, async () => {
     const records = [];
     for (const allocated of claim.devices) records.push(await planDevice(parts, claim, allocated, pod, signal));
+    checkSharing(records, othersOf(parts.store, claim));
     const others = parts.store.ofPod(pod.uid).filter((record) => record.claimUid !== claim.uid);
     checkNames([...others, ...records]);
     const entering = pod.hostNetwork ? records.find(({ plan }) => entersNamespace(plan)) : undefined;
     if (entering !== undefined) throw new ClaimError(hostNetworkSentence(entering));
+    checkVrfs([...others, ...records]);
     parts.store.putDurably(records);
     faultPoint("prepare.stored");
     return records;
   });
+}
+
+function othersOf(store: ClaimStore, claim: AllocatedClaim): readonly ClaimDevice[] {
+  return store.records.filter((record) => record.claimUid !== claim.uid);
 }
 
 /** Brings the device home from a claim that still holds it although the scheduler gave it to this one, or names the holder. */
@@ -127,7 +138,8 @@ async function planDevice(
   if (known?.attachment !== undefined) return known;
   const device = await parts.findDevice(allocated.device, signal);
   if (device === undefined) throw notHere(allocated);
-  const plan = (await planBare(allocated, device)) ?? (await planLink(parts, claim, allocated, device, signal));
+  const withDefaults = { ...allocated, config: withChildDefaults(allocated.config, key) };
+  const plan = (await planBare(allocated, device)) ?? (await planLink(parts, claim, withDefaults, device, signal));
   return {
     ...key,
     claimNamespace: claim.namespace,
@@ -151,11 +163,17 @@ async function planLink(
   device: Device,
   signal: AbortSignal,
 ): Promise<AttachPlan> {
-  const link = findPublished(device.identity, await parts.kernel.listLinks({ netns: "host" }, signal));
+  const { config } = allocated;
+  const links = await parts.kernel.listLinks({ netns: "host" }, signal);
+  const link = findPublished(device.identity, links);
   if (link === undefined) throw notHere(allocated);
   const host = await parts.kernel.snapshotLink({ netns: "host", ifindex: link.ifindex }, signal);
-  const rules = needsHostRules(allocated.config, host) ? await parts.kernel.listRules({ netns: "host" }, signal) : [];
-  return planOrRefuse(claim, allocated, host, rules);
+  const rules = needsHostRules(config, host) ? await parts.kernel.listRules({ netns: "host" }, signal) : [];
+  return planOrRefuse(claim, allocated, () => {
+    const plan = planAttach(config, host, rules);
+    if (plan.child !== undefined) checkParent(plan.child, host.link, links);
+    return plan;
+  });
 }
 
 function notHere({ device, request }: AllocatedDevice): ClaimError {
@@ -164,14 +182,9 @@ function notHere({ device, request }: AllocatedDevice): ClaimError {
   );
 }
 
-function planOrRefuse(
-  claim: AllocatedClaim,
-  { device, config }: AllocatedDevice,
-  host: LinkSnapshot,
-  rules: readonly Rule[],
-): AttachPlan {
+function planOrRefuse(claim: AllocatedClaim, { device }: AllocatedDevice, plan: () => AttachPlan): AttachPlan {
   try {
-    return planAttach(config, host, rules);
+    return plan();
   } catch (cause) {
     throw new ClaimError(
       `claim ${claim.namespace}/${claim.name} asks for what device ${device} cannot be given on this node`,

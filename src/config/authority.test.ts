@@ -19,6 +19,17 @@ test("authorityProblems() leaves to classes what reaches beyond the pod", () => 
   expect(paths({ ethtool }, { strictClaims: false, claimMaySet: ["ethtool"] })).toEqual([]);
 });
 
+test("authorityProblems() lets claims say of a child what is so anyway", () => {
+  const said = (macvlan: object, ipvlan: object) => paths({ interface: { macvlan, ipvlan, vlan: { id: 5 } } });
+  expect(said({ mode: "bridge" }, { mode: "l2" })).toEqual(["interface.vlan"]);
+  expect(said({}, {})).toEqual(["interface.vlan"]);
+  expect(said({ mode: "private" }, { mode: "l3" })).toEqual([
+    "interface.macvlan",
+    "interface.ipvlan",
+    "interface.vlan",
+  ]);
+});
+
 test("authorityProblems() closes the MAC and the programs to strict claims, unless they are opened by name", () => {
   const config = { interface: { hardwareAddr: "02:00:00:00:00:01", disableEbpfPrograms: false, mtu: 1500 } };
   expect(paths(config)).toEqual([]);

@@ -1,6 +1,6 @@
 /** Who may set what: some fields have effects beyond the pod, and are the DeviceClass's alone. */
 
-import { FIELDS, isGiven, RESERVED, SECTIONS, valueAt, WHOLE_FIELDS } from "./field-table.ts";
+import { FIELDS, isGiven, isOneOf, RESERVED, SECTIONS, valueAt, WHOLE_FIELDS } from "./field-table.ts";
 import { suggestion } from "./nearest.ts";
 import type { Problem } from "./zod-problems.ts";
 
@@ -18,10 +18,10 @@ export const STRICT: ReadonlySet<string> = new Set(["interface.hardwareAddr", "i
 
 /** One problem for each field that a claim sets and may not. `value` is as the user wrote it. */
 export function authorityProblems(value: unknown, { strictClaims, claimMaySet }: Authority): Problem[] {
-  return Object.entries(FIELDS).flatMap(([path, { classOnly = false }]) => {
+  return Object.entries(FIELDS).flatMap(([path, { classOnly = false, free = [] }]) => {
     const given = valueAt(value, path);
     const isClosed = classOnly || (strictClaims && STRICT.has(path));
-    if (!isClosed || !isGiven(given) || isWithin(claimMaySet, path)) return [];
+    if (!isClosed || !isGiven(given) || isOneOf(free, given) || isWithin(claimMaySet, path)) return [];
     const why = classOnly ? "has an effect beyond the pod" : "is closed to claims by --strict-claims";
     const text = `${why}: only a DeviceClass may set it, unless netferry runs with --claim-may-set=${path}`;
     return [{ path: path.split("."), text }];

@@ -14,6 +14,8 @@ export interface Field {
   readonly harmless?: readonly unknown[];
   /** It has an effect beyond the pod, so that a claim may set it only where `--claim-may-set` lists it. */
   readonly classOnly?: boolean;
+  /** Values of such a field that claims may set all the same, since they ask for what is so anyway. */
+  readonly free?: readonly unknown[];
 }
 
 const served = (text: string, rule?: string): Field => ({
@@ -27,7 +29,7 @@ const unserved = (text: string, harmless: readonly unknown[] = [], rule?: string
   harmless,
   ...(rule === undefined ? {} : { rule }),
 });
-const classOnly = (field: Field): Field => ({ ...field, classOnly: true });
+const classOnly = (field: Field, ...free: readonly unknown[]): Field => ({ ...field, classOnly: true, free });
 /** One value of a field, which is served or not as a whole. */
 const part = (text: string, rule?: string): Field => ({ text, ...(rule === undefined ? {} : { rule }) });
 
@@ -54,9 +56,8 @@ const TABLE = {
   "interface.forwarding": served("Forward packets that come in by the link; IPv6 alone by this on Linux 6.17 or later"),
   "interface.arpIgnore": served("Which ARP requests are answered: sysctl arp_ignore"),
   "interface.arpAnnounce": served("Which source address ARP requests carry: sysctl arp_announce"),
-  "interface.vrf": unserved(
-    "Put the link into a VRF of the pod, which is made when it is missing",
-    [],
+  "interface.vrf": served(
+    "Put the link, with all its routes, into a VRF of the pod, which is made when it is missing",
     "not with rules",
   ),
   "interface.vrf.name": part("Name of the VRF device"),
@@ -64,12 +65,27 @@ const TABLE = {
     "Its routing table; absent: 1000 + (FNV-1a of the name modulo 1000)",
     "not 253, 254 or 255",
   ),
-  "interface.type": unserved("Passthrough: the link itself. Else a child of it, while the link stays on the host", [
-    "Passthrough",
-  ]),
+  "interface.type": served(
+    "Passthrough: the link itself. Else a child of it is made in the pod, while the link stays on the host",
+    "Passthrough if absent; VLAN needs vlan.id; a child's MTU is its parent's at most; no ethtool with a child",
+  ),
+  "interface.macvlan": classOnly(
+    served("How a MACVLAN child is made", "with type MACVLAN only"),
+    {},
+    { mode: "bridge" },
+  ),
+  "interface.macvlan.mode": part("Whether children of one link reach each other: bridge, if absent; private; vepa"),
+  "interface.ipvlan": classOnly(served("How an IPVLAN child is made", "with type IPVLAN only"), {}, { mode: "l2" }),
+  "interface.ipvlan.mode": part(
+    "Where children of one link are told apart: l2, if absent; l3; l3s",
+    "the same for all children of a link",
+  ),
+  "interface.vlan": classOnly(served("How a VLAN child is made", "with type VLAN only")),
+  "interface.vlan.id": part("VLAN id of its frames"),
+  "interface.vlan.protocol": part("802.1Q, if absent, or 802.1ad"),
   "interface.addressing": unserved(
     "Where addresses come from: Static, from this configuration or the host",
-    ["Static"],
+    ["Static", "Unnumbered"],
     "Unnumbered with sub-interfaces only; DHCP not with type IPVLAN",
   ),
   "interface.acceptRA": served("Accept router advertisements: sysctl accept_ra", NEEDS_IPV6),
@@ -137,7 +153,7 @@ export const FIELDS: Readonly<Record<FieldPath, Field>> = TABLE;
  */
 export const RESERVED: Readonly<Record<string, readonly string[]>> = {
   "": ["vf", "driver", "vhostNet", "tun", "umad", "issm", "cpu", "subInterface"],
-  interface: ["ipvlan", "macvlan", "vlan", "mode"],
+  interface: ["mode"],
 };
 
 /** Fields that are served and granted as a whole: `interface.mtu`, `routes`, `ethtool.rings`. */
@@ -162,6 +178,10 @@ export function valueAt(value: unknown, path: string): unknown {
   return path
     .split(".")
     .reduce<unknown>((at, key) => (typeof at === "object" && at !== null ? Reflect.get(at, key) : undefined), value);
+}
+
+export function isOneOf(values: readonly unknown[], given: unknown): boolean {
+  return values.some((one) => JSON.stringify(one) === JSON.stringify(given));
 }
 
 /** Go's decoder takes null, and DRANET the empty text, for "not given". */

@@ -56,11 +56,6 @@ export const INTERFACE_RULES: readonly FieldRule<Given>[] = [
     error: "cannot be IPVLAN with DHCP, since the server tells links apart by their hardware address",
   },
   {
-    path: "addressing",
-    holds: (link) => link.addressing !== "Unnumbered" || isSubInterface(link),
-    error: "may be Unnumbered for a sub-interface only: give a type other than Passthrough",
-  },
-  {
     path: "addresses",
     holds: (link) => link.addressing !== "Unnumbered" || !hasAddress(link),
     error: "cannot be given with addressing Unnumbered",

@@ -102,10 +102,6 @@ const apart: [object, string][] = [
     "type: cannot be IPVLAN with DHCP, since the server tells links apart by their hardware address",
   ],
   [
-    { addressing: "Unnumbered" },
-    "addressing: may be Unnumbered for a sub-interface only: give a type other than Passthrough",
-  ],
-  [
     { type: "MACVLAN", addressing: "Unnumbered", addresses: ["10.0.0.5/24"] },
     "addresses: cannot be given with addressing Unnumbered",
   ],

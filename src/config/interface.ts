@@ -14,6 +14,14 @@ import {
 import { INTERFACE_RULES } from "./interface-rules.ts";
 import { linkName } from "./link-name.ts";
 import { refineAll } from "./refine-all.ts";
+import {
+  type IpvlanConfig,
+  ipvlanSchema,
+  type MacvlanConfig,
+  macvlanSchema,
+  type VlanConfig,
+  vlanSchema,
+} from "./sub-interface.ts";
 
 export interface InterfaceConfig {
   /** Name in the pod; absent: the name it has on the host. */
@@ -36,6 +44,9 @@ export interface InterfaceConfig {
   readonly arpAnnounce?: number;
   readonly vrf?: VrfConfig;
   readonly type?: InterfaceType;
+  readonly macvlan?: MacvlanConfig;
+  readonly ipvlan?: IpvlanConfig;
+  readonly vlan?: VlanConfig;
   readonly addressing?: Addressing;
   readonly acceptRA?: number;
   readonly dadTransmits?: number;
@@ -95,6 +106,9 @@ export const interfaceSchema = refineAll(
     arpAnnounce: optional(wholeNumber(0, 2)),
     vrf: optional(vrf),
     type: optionalText(z.enum(TYPES)),
+    macvlan: macvlanSchema,
+    ipvlan: ipvlanSchema,
+    vlan: vlanSchema,
     addressing: optionalText(z.enum(ADDRESSINGS)),
     acceptRA: optional(wholeNumber(0, 2)),
     dadTransmits: optional(wholeNumber(0, MAX_INT32)),

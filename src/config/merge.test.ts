@@ -241,3 +241,26 @@ describe("configFor() holds the class's word", () => {
     );
   });
 });
+
+describe("configFor() looks at the whole", () => {
+  test("where a class and a claim each say a part of a child", () => {
+    const vlan = fromClass({ interface: { vlan: { id: 5 } } });
+    expect(configFor([vlan, fromClaim({ interface: { type: "VLAN", addressing: "Unnumbered" } })], "main")).toEqual({
+      interface: { vlan: { id: 5 }, type: "VLAN", addressing: "Unnumbered" },
+    });
+    expect(refusal(vlan)).toContain("interface.vlan: is for type VLAN only");
+    expect(refusal(fromClass({ interface: { type: "MACVLAN", ipvlan: { mode: "l3" } } }))).toContain(
+      "interface.ipvlan: is for type IPVLAN only",
+    );
+    expect(refusal(fromClaim({ interface: { type: "VLAN" } }))).toContain(
+      "DeviceClass and claim together: interface.type: VLAN needs interface.vlan.id",
+    );
+    expect(refusal(fromClaim({ interface: { addressing: "Unnumbered" } }))).toContain(
+      "interface.addressing: may be Unnumbered for a sub-interface only",
+    );
+    expect(
+      refusal(fromClass({ ethtool: { rings: { rx: 512 } } }), fromClaim({ interface: { type: "MACVLAN" } })),
+    ).toContain("ethtool: cannot be given with a sub-interface");
+    expect(configFor([fromClaim({ interface: { type: "MACVLAN" }, ethtool: { features: {} } })], "main")).toBeDefined();
+  });
+});

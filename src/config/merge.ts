@@ -17,6 +17,7 @@ import {
   readNetworkConfig,
 } from "./network-config.ts";
 import { contradictions, overlay, withoutReplaced } from "./overlay.ts";
+import { wholeProblems } from "./whole-rules.ts";
 
 /** One entry of `status.allocation.devices.config` that is for this driver. */
 export interface ConfigEntry {
@@ -45,7 +46,7 @@ export function configFor(
   }
   const merged = overlay(withoutReplaced(fromClass.config, fromClaim.config, isFree), fromClaim.config);
   // Each part may be right and the whole wrong: a class's MTU with a claim's IPv6 setting.
-  if (problems.length === 0) pushProblems(problems, readNetworkConfig(merged), "DeviceClass and claim together");
+  if (problems.length === 0) pushProblems(problems, readWhole(merged), "DeviceClass and claim together");
   if (problems.length > 0)
     throw new ClaimError(`request ${request} has no valid configuration: ${problems.join("; ")}`);
   return merged;
@@ -81,6 +82,12 @@ function readLayer(
     };
   }
   return layer;
+}
+
+function readWhole(merged: NetworkConfig): object | Refused {
+  const read = readNetworkConfig(merged);
+  const problems = "problems" in read ? [] : wholeProblems(read.config);
+  return problems.length === 0 ? read : { problems };
 }
 
 function pushProblems(problems: string[], read: object | Refused, where: string): void {

@@ -179,8 +179,8 @@ describe("parseNetworkConfig()", () => {
   });
 
   test("says of reserved sections that they are not served, rather than that they are misspelt", () => {
-    expect(problems({ vf: { trust: true }, interface: { ipvlan: {} } }).toSorted()).toEqual([
-      unserved("interface.ipvlan"),
+    expect(problems({ vf: { trust: true }, interface: { mode: "l2" } }).toSorted()).toEqual([
+      unserved("interface.mode"),
       unserved("vf"),
     ]);
   });

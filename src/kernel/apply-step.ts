@@ -26,6 +26,7 @@ import type { LinkPlace } from "./link-programs.ts";
 import { writeLinkSysctl } from "./link-sysctls.ts";
 import { satisfies } from "./route-compare.ts";
 import type { LinkStep } from "./steps.ts";
+import { joinVrf } from "./vrf.ts";
 
 /** RTN_BLACKHOLE, UNREACHABLE, PROHIBIT and THROW have no link. */
 const FIRST_TYPE_WITHOUT_LINK = 6;
@@ -74,6 +75,9 @@ export function applyStep(target: StepTarget, step: LinkStep): void {
       break;
     case "joinMaster":
       joinMaster(socket, ifindex, step.masterName);
+      break;
+    case "joinVrf":
+      joinVrf(target, step);
       break;
     case "detachPrograms":
       detachAll(target);

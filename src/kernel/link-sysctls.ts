@@ -53,6 +53,11 @@ export function writeLinkSysctl(ifname: string, { family, table, key, value }: L
   if (readValue(path) !== value) writeSmallFile(path, value);
 }
 
+/** A sysctl of the whole namespace, below `/proc/sys/net`. Throws SysError. */
+export function writeNamespaceSysctl(path: string, value: string): void {
+  if (readValue(`${root}/${path}`) !== value) writeSmallFile(`${root}/${path}`, value);
+}
+
 /** The files are the same for every link of a kernel. A link without the protocol has no directory. */
 function keysOf(family: string, table: string, directory: string): readonly string[] {
   const known = keys.get(`${family}/${table}`);

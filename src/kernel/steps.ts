@@ -38,6 +38,8 @@ export type LinkStep =
   | { readonly op: "setMaster"; readonly master: number }
   /** The same by the master's name. */
   | { readonly op: "joinMaster"; readonly masterName: string }
+  /** Into the VRF of that name, which is made when it is missing, and forwards where the link does. */
+  | { readonly op: "joinVrf"; readonly name: string; readonly table: number; readonly forwards?: boolean }
   /** Off with every XDP, TCX and tc program. */
   | { readonly op: "detachPrograms" }
   /**

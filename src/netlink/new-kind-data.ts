@@ -1,6 +1,7 @@
 /** IFLA_INFO_DATA of links that netferry makes (linux/if_link.h), in hex. */
 
 import { AttributeBytes, u32 } from "./attribute-writer.ts";
+import { AttributeReader } from "./attributes.ts";
 
 const IFLA_VRF_TABLE = 1;
 const IFLA_MACVLAN_MODE = 1;
@@ -30,6 +31,19 @@ export function vlanData(id: number, protocol: keyof typeof VLAN_PROTOCOLS): str
 
 export function vrfData(table: number): string {
   return new AttributeBytes().put(IFLA_VRF_TABLE, u32(table)).bytes.toHex();
+}
+
+/** Whether links of one kind agree in what tells them apart on their parent: an ipvlan's mode, a vlan's id and protocol. */
+export function agree(kind: "ipvlan" | "vlan", kindData: string, other: string): boolean {
+  const types = kind === "ipvlan" ? [IFLA_IPVLAN_MODE] : [IFLA_VLAN_ID, IFLA_VLAN_PROTOCOL];
+  const [values, others] = [valuesOf(kindData), valuesOf(other)];
+  return types.every((type) => values.get(type) === others.get(type));
+}
+
+function valuesOf(kindData: string): ReadonlyMap<number, string> {
+  const values = new Map<number, string>();
+  for (const at = new AttributeReader(Uint8Array.fromHex(kindData)); at.next(); ) values.set(at.type, at.hex());
+  return values;
 }
 
 function u16(value: number): Uint8Array {

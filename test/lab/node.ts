@@ -3,6 +3,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ConfigEntry } from "../../src/config/merge.ts";
 import { ApiLab } from "../fakes/api-client.ts";
 import type { FakeApiServer } from "../fakes/api-server.ts";
 import { Agent } from "./agent.ts";
@@ -20,6 +21,10 @@ export interface ClaimOptions {
   readonly config?: object;
   /** The same for single requests. */
   readonly configs?: Readonly<Record<string, object>>;
+  /** What the DeviceClass says. */
+  readonly classConfig?: object;
+  /** By request, of devices that several claims share. */
+  readonly shareIds?: Readonly<Record<string, string>>;
   /** Containers of the pod that list the claim; default `["main"]`. */
   readonly namedBy?: readonly string[];
   readonly hostNetwork?: boolean;
@@ -119,9 +124,10 @@ export class TestNode implements AsyncDisposable {
               driver: DRIVER,
               pool: NODE,
               device,
+              ...(options.shareIds?.[request] === undefined ? {} : { shareID: options.shareIds[request] }),
             })),
-            config: configsOf(options).map(([requests, parameters]) => ({
-              source: "FromClaim",
+            config: configsOf(options).map(({ source, requests, parameters }) => ({
+              source,
               requests,
               opaque: { driver: DRIVER, parameters },
             })),
@@ -148,9 +154,14 @@ export class TestNode implements AsyncDisposable {
 }
 
 /** Each with the requests that it is for; none: all. */
-function configsOf({ config, configs = {} }: ClaimOptions): readonly (readonly [readonly string[], object])[] {
+function configsOf({ classConfig, config, configs = {} }: ClaimOptions): readonly ConfigEntry[] {
   return [
-    ...(config === undefined ? [] : [[[], config] as const]),
-    ...Object.entries(configs).map(([request, one]) => [[request], one] as const),
+    ...(classConfig === undefined ? [] : [{ source: "FromClass" as const, requests: [], parameters: classConfig }]),
+    ...(config === undefined ? [] : [{ source: "FromClaim" as const, requests: [], parameters: config }]),
+    ...Object.entries(configs).map(([request, parameters]) => ({
+      source: "FromClaim" as const,
+      requests: [request],
+      parameters,
+    })),
   ];
 }
