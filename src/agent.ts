@@ -1,5 +1,6 @@
 /** The composition root: builds every part and runs them until told to stop. What is built last is closed first. */
 
+import { join } from "node:path";
 import { keepCodeSmall } from "./agent/idle-code.ts";
 import type { Mode, ModeParts } from "./agent/mode.ts";
 import { readiness } from "./agent/readiness.ts";
@@ -8,6 +9,7 @@ import { HeldNamespaces } from "./attach/held-namespaces.ts";
 import { NetnsFiles } from "./attach/netns-files.ts";
 import { Observers } from "./attach/observers.ts";
 import { Reconciler } from "./attach/reconciler.ts";
+import { MetadataFiles } from "./cdi/metadata-files.ts";
 import { Receipts } from "./cdi/receipts.ts";
 import { ClaimStore } from "./claims/store.ts";
 import { compileFilter } from "./config/filter.ts";
@@ -54,7 +56,8 @@ export async function runAgent(
   const held = parts.use(new HeldNamespaces(kernel.hook, files));
   // Who has the cluster's credentials from the place where a pod has them is in one.
   const inPod = config.kubeconfig === "" && !config.standalone;
-  const receipts = new Receipts(config.cdiDir, config.driverName, inPod ? "/" : undefined);
+  const metadata = new MetadataFiles(metadataDirectory(config));
+  const receipts = new Receipts(config.cdiDir, config.driverName, inPod ? "/" : undefined, metadata);
   const routeTo = new Set<string>();
   const heldDevices = (): readonly Device[] => store.records.map((record) => record.published);
   const inventory = new Inventory({
@@ -197,6 +200,12 @@ export async function runAgent(
     ...mode.tasks,
   });
   log.info("agent stops");
+}
+
+/** The runtime mounts these files, so their path must be the host's: the kubelet's directory has to be mounted so anyway. */
+function metadataDirectory({ standalone, cdiDir, kubeletRootDir, driverName }: Config): string {
+  if (standalone) return join(cdiDir, "netferry-metadata"); // no CDI library looks into folders
+  return join(kubeletRootDir, "plugins", driverName, "dra-device-metadata");
 }
 
 /** Each mode is loaded only where it runs: the other one would cost milliseconds and megabytes. */

@@ -7,6 +7,7 @@ interface ClaimFacts {
   readonly uid: string;
   readonly namespace: string;
   readonly name: string;
+  readonly podClaimName?: string;
   readonly results: readonly {
     readonly request: string;
     readonly pool: string;
@@ -23,10 +24,10 @@ interface ClaimFacts {
  */
 export async function allocatedClaim(facts: ClaimFacts, authority: Authority): Promise<AllocatedClaim> {
   const { configFor } = await import("../config/merge.ts");
-  const { uid, namespace, name, results, configs } = facts;
+  const { uid, namespace, name, podClaimName, results, configs } = facts;
   try {
     const devices = results.map((result) => ({ ...result, config: configFor(configs, result.request, authority) }));
-    return { uid, namespace, name, devices };
+    return { uid, namespace, name, devices, ...(podClaimName === undefined ? {} : { podClaimName }) };
   } catch (cause) {
     throw new ClaimError(`claim ${namespace}/${name}`, { cause });
   }

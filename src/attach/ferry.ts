@@ -1,11 +1,11 @@
-import type { ReceiptDevice } from "../cdi/receipt.ts";
-import { baseRequest, type ClaimDevice } from "../claims/record.ts";
+import type { ClaimDevice } from "../claims/record.ts";
 import { asError, ClaimError, describeError } from "../lib/errors.ts";
 import { faultPoint } from "../lib/fault.ts";
 import { KeyedMutex } from "../lib/keyed-mutex.ts";
 import { attachDevice } from "./attach.ts";
 import { bringHome } from "./detach.ts";
 import { type AttachParts, logFields, type SandboxRef } from "./parts.ts";
+import { receiptOf } from "./receipt-of.ts";
 
 export type AttachOutcome = { readonly attached: readonly ClaimDevice[]; readonly failed: readonly Error[] };
 
@@ -109,28 +109,8 @@ export class Ferry implements AsyncDisposable {
 
   /** Only when every device of the claim is there: a receipt stands for the whole claim. */
   writeReceipt(claimUid: string): void {
-    const records = this.#parts.store.ofClaim(claimUid);
-    const attachment = records[0]?.attachment;
-    const complete = records.every((r) => r.state === "attached" && r.attachment?.sandboxId === attachment?.sandboxId);
-    if (attachment === undefined || !complete) return;
-    const requests: Record<string, ReceiptDevice[]> = {};
-    for (const { request, plan } of records) {
-      const devices = requests[baseRequest(request)] ?? [];
-      devices.push({
-        ...(plan.ifname === undefined ? {} : { link: plan.ifname }),
-        ...(plan.deviceNodes === undefined ? {} : { deviceNodes: plan.deviceNodes }),
-      });
-      requests[baseRequest(request)] = devices;
-    }
-    const alias = records[0]?.alias;
-    this.#parts.receipts.write({
-      driver: this.#parts.driver,
-      claimUid,
-      sandboxId: attachment.sandboxId,
-      ...(attachment.netnsPath === undefined ? {} : { netnsPath: attachment.netnsPath }),
-      requests,
-      ...(alias === undefined ? {} : { alias }),
-    });
+    const receipt = receiptOf(this.#parts.driver, this.#parts.store.ofClaim(claimUid));
+    if (receipt !== undefined) this.#parts.receipts.write(receipt);
   }
 
   async #detachAll(records: readonly ClaimDevice[], stillApplies: (record: ClaimDevice) => boolean): Promise<void> {

@@ -32,6 +32,7 @@ export interface AllocatedClaim {
   readonly namespace: string;
   readonly name: string;
   readonly alias?: string;
+  readonly podClaimName?: string | undefined;
   /** Only those of this driver. */
   readonly devices: readonly AllocatedDevice[];
 }
@@ -150,6 +151,7 @@ async function planDevice(
     podName: pod.name,
     ...(pod.namedBy === undefined ? {} : { namedBy: pod.namedBy }),
     ...(claim.alias === undefined ? {} : { alias: claim.alias }),
+    ...(claim.podClaimName === undefined ? {} : { podClaimName: claim.podClaimName }),
     published: device,
     plan,
     state: "prepared",

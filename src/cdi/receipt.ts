@@ -4,6 +4,7 @@
  */
 
 import type { DeviceNode } from "../claims/record.ts";
+import { type ClaimMetadata, metadataFileName, metadataPaths } from "./metadata.ts";
 
 const VENDOR = "netferry.dev";
 /** The first version that allows a dot in the class, which the driver's name has. */
@@ -27,6 +28,8 @@ export interface Receipt {
   readonly netnsPath?: string;
   /** By base request name. */
   readonly requests: Readonly<Record<string, readonly ReceiptDevice[]>>;
+  /** What the files tell that containers find mounted; absent for no files. */
+  readonly metadata?: ClaimMetadata;
   /** Standalone: the claim's name, offered as `netferry.dev/claim=NAME` too. */
   readonly alias?: string;
 }
@@ -51,21 +54,24 @@ export function markerIn(env: readonly string[], claimUid: string): string | und
   return env.find((entry) => entry.startsWith(prefix))?.slice(prefix.length);
 }
 
-/** File name in the CDI directory → content. One file per kind, since a CDI spec has one. */
-export function receiptFiles(receipt: Receipt): Readonly<Record<string, string>> {
+/**
+ * File name in the CDI directory → content. One file per kind, since a CDI spec has one. `metadataDir` is where the
+ * metadata files are.
+ */
+export function receiptFiles(receipt: Receipt, metadataDir?: string): Readonly<Record<string, string>> {
   const requests = Object.entries(receipt.requests);
   const files: Record<string, string> = {
     [receiptFileName(receipt.driver, receipt.claimUid)]: spec(
       receipt.driver,
       requests.map(([request, devices]) => ({
         name: `${receipt.claimUid}-${request}`,
-        containerEdits: edits(receipt, [[request, devices]]),
+        containerEdits: edits(receipt, [[request, devices]], metadataDir),
       })),
     ),
   };
   if (receipt.alias !== undefined)
     files[aliasFileName(receipt.driver, receipt.claimUid)] = spec("claim", [
-      { name: receipt.alias, containerEdits: edits(receipt, requests) },
+      { name: receipt.alias, containerEdits: edits(receipt, requests, metadataDir) },
     ]);
   return files;
 }
@@ -108,22 +114,35 @@ interface CdiDeviceNode {
 
 type Request = readonly [string, readonly ReceiptDevice[]];
 
-function edits(receipt: Receipt, requests: readonly Request[]): ContainerEdits {
+const MOUNT_OPTIONS = ["ro", "bind", "nosuid", "nodev", "noexec"];
+
+function edits(receipt: Receipt, requests: readonly Request[], metadataDir: string | undefined): ContainerEdits {
   const deviceNodes = requests.flatMap(([, devices]) => devices.flatMap((device) => device.deviceNodes ?? []));
-  const mounts = requests.flatMap(([request, devices]) =>
+  const guards = requests.flatMap(([request, devices]) =>
     devices.flatMap(({ link }, index) => {
       const hostPath = guardSource(receipt, link);
       if (hostPath === undefined) return [];
       const containerPath = `${GUARD_ROOT}/${receipt.claimUid}/${request}-${index}`;
-      return { hostPath, containerPath, options: ["ro", "bind", "nosuid", "nodev", "noexec"] };
+      return { hostPath, containerPath, options: MOUNT_OPTIONS };
     }),
   );
+  const mounts = [...guards, ...requests.flatMap(([request]) => metadataMounts(receipt, request, metadataDir))];
   return {
     env: [`${markerName(receipt.claimUid)}=${receipt.sandboxId}`],
     ...(deviceNodes.length === 0 ? {} : { deviceNodes: onePerPath(deviceNodes).map(cdiDeviceNode) }),
     // The specification does not know an empty list.
     ...(mounts.length === 0 ? {} : { mounts }),
   };
+}
+
+function metadataMounts({ driver, claimUid, metadata }: Receipt, request: string, metadataDir: string | undefined) {
+  if (metadata === undefined || metadataDir === undefined) return [];
+  const hostPath = `${metadataDir}/${metadataFileName(driver, claimUid, request)}`;
+  return metadataPaths(driver, metadata, request).map((containerPath) => ({
+    hostPath,
+    containerPath,
+    options: MOUNT_OPTIONS,
+  }));
 }
 
 /** Devices share some, as `/dev/infiniband/rdma_cm`. */

@@ -10,19 +10,22 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import type { MetadataFiles } from "./metadata-files.ts";
 import { aliasFileName, claimOfFile, type Receipt, receiptFileName, receiptFiles } from "./receipt.ts";
 
 /** The receipts in the runtime's CDI directory. Files of other drivers are never touched. */
 export class Receipts {
   readonly #directory: string;
   readonly #driver: string;
+  readonly #metadata: MetadataFiles | undefined;
   /** Why the runtime will never see what is written here; `undefined` when it may. */
   readonly unseen: string | undefined;
 
   /** `containerRoot` is the root directory of the container that this process runs in; absent outside of one. */
-  constructor(directory: string, driver: string, containerRoot?: string) {
+  constructor(directory: string, driver: string, containerRoot?: string, metadata?: MetadataFiles) {
     this.#directory = directory;
     this.#driver = driver;
+    this.#metadata = metadata;
     if (containerRoot !== undefined && isOn(containerRoot, directory))
       this.unseen = `the CDI directory ${directory} is the container's own, not the host's, so there are no receipts and containers wait for their devices only while netferry runs: mount the host's ${directory} there`;
   }
@@ -31,7 +34,8 @@ export class Receipts {
   write(receipt: Receipt): void {
     if (this.unseen !== undefined) return;
     mkdirSync(this.#directory, { recursive: true, mode: 0o755 });
-    for (const [name, content] of Object.entries(receiptFiles(receipt))) {
+    this.#metadata?.write(receipt);
+    for (const [name, content] of Object.entries(receiptFiles(receipt, this.#metadata?.directory))) {
       const path = join(this.#directory, name);
       if (this.#read(path) === content) continue;
       // The runtime watches this directory and ignores a file that is renamed into it from elsewhere; a dot name
@@ -45,12 +49,14 @@ export class Receipts {
   remove(claimUid: string): void {
     for (const name of [aliasFileName(this.#driver, claimUid), receiptFileName(this.#driver, claimUid)])
       rmSync(join(this.#directory, name), { force: true });
+    this.#metadata?.remove(claimUid);
   }
 
-  /** UIDs of the claims that have a receipt. */
+  /** UIDs of the claims that have a receipt, or a file that belongs to one. */
   claims(): readonly string[] {
     const names = this.#list();
-    return [...new Set(names.map((name) => claimOfFile(this.#driver, name)).filter((uid) => uid !== undefined))];
+    const uids = names.map((name) => claimOfFile(this.#driver, name)).filter((uid) => uid !== undefined);
+    return [...new Set([...uids, ...(this.#metadata?.claims() ?? [])])];
   }
 
   /** Why receipts cannot be written, or `undefined` when they can. */

@@ -83,6 +83,8 @@ export interface ClaimDevice extends DeviceKey {
   readonly podName: string;
   /** Names of the containers that list the claim: they carry its receipt. `undefined` when the pod could not be read. */
   readonly namedBy?: readonly string[];
+  /** For a claim that was made from a template: the name that the pod gives it. */
+  readonly podClaimName?: string;
   /** Standalone: the claim's name, under which containers may name it as a CDI device. */
   readonly alias?: string;
   /** The device as it was published when it was prepared; published so until Unprepare. */

@@ -38,6 +38,8 @@ export interface ClaimFacts {
   readonly uid: string;
   readonly namespace: string;
   readonly name: string;
+  /** Of a claim that was made from a template: the name that its pod gives it. */
+  readonly podClaimName?: string;
   readonly allocated: boolean;
   readonly reservedFor: readonly ClaimConsumer[];
   /** Of our driver only. */
@@ -47,6 +49,9 @@ export interface ClaimFacts {
   /** `status.devices` of our driver only, with the conditions that are ours. */
   readonly devices: readonly DeviceStatus<DatedCondition>[];
 }
+
+/** The controller that makes claims from templates sets it. */
+const POD_CLAIM_NAME = "resource.kubernetes.io/pod-claim-name";
 
 const nullable = <T extends z.ZodType>(schema: T) => schema.nullish();
 
@@ -76,7 +81,12 @@ const deviceSchema = z.object({
 });
 
 const claimSchema = z.object({
-  metadata: z.object({ uid: z.string(), name: z.string(), namespace: z.string() }),
+  metadata: z.object({
+    uid: z.string(),
+    name: z.string(),
+    namespace: z.string(),
+    annotations: nullable(z.record(z.string(), z.string())),
+  }),
   status: nullable(
     z.object({
       devices: nullable(z.array(deviceSchema)),
@@ -120,10 +130,13 @@ const claimSchema = z.object({
 export function parseClaim(object: unknown, driver: string): ClaimFacts {
   const parsed = claimSchema.safeParse(object);
   if (!parsed.success) throw notAn("ResourceClaim", parsed.error);
-  const { metadata, status } = parsed.data;
+  const { status } = parsed.data;
+  const { annotations, ...metadata } = parsed.data.metadata;
+  const podClaimName = annotations?.[POD_CLAIM_NAME];
   const devices = status?.allocation?.devices;
   return {
     ...metadata,
+    ...(podClaimName === undefined ? {} : { podClaimName }),
     allocated: status?.allocation !== undefined && status.allocation !== null,
     reservedFor: (status?.reservedFor ?? []).map((consumer) => ({ ...consumer, apiGroup: consumer.apiGroup ?? "" })),
     results: (devices?.results ?? [])

@@ -3,8 +3,8 @@
  * `resource/v1/types.go` (AllocatedDeviceStatus); condition types and the reasons of success are DRANET's.
  */
 
+import { type NetworkData, networkDataOf } from "../claims/network-data.ts";
 import { baseRequest, type ClaimDevice, keyText } from "../claims/record.ts";
-import { parsePrefix } from "../config/ip.ts";
 import { clampUtf8 } from "./limits.ts";
 
 /** In the order in which they are shown. */
@@ -24,13 +24,6 @@ export interface DatedCondition extends DeviceCondition {
   readonly lastTransitionTime: string;
 }
 
-export interface NetworkData {
-  readonly interfaceName: string;
-  readonly hardwareAddress?: string;
-  /** `10.1.2.3/24`: addresses of the interface, in canonical text, each once. */
-  readonly ips?: readonly string[];
-}
-
 export interface DeviceStatus<Condition extends DeviceCondition = DeviceCondition> {
   readonly driver: string;
   readonly pool: string;
@@ -46,7 +39,6 @@ export interface Trouble {
   readonly message: string;
 }
 
-const MAX_IPS = 16;
 const MAX_MESSAGE_BYTES = 1024; // the server would take 32 KiB, which nobody reads
 
 /**
@@ -61,7 +53,8 @@ export function deviceStatuses(
   return records.flatMap((record) => {
     const conditions = conditionsOf(record, troubles.get(keyText(record)));
     if (conditions.length === 0) return [];
-    const { pool, device, shareId, plan } = record;
+    const { pool, device, shareId } = record;
+    const network = networkDataOf(record);
     const isThere = conditions.some(({ type, status }) => type === "Ready" && status === "True");
     return {
       driver,
@@ -69,7 +62,7 @@ export function deviceStatuses(
       device,
       ...(shareId === "" ? {} : { shareID: shareId }),
       conditions,
-      ...(isThere && plan.ifname !== undefined ? { networkData: networkData(record, plan.ifname) } : {}),
+      ...(isThere && network !== undefined ? { networkData: network } : {}),
     };
   });
 }
@@ -151,28 +144,6 @@ function notReady({ ifname }: ClaimDevice["plan"], reason: string, message: stri
     { type: "Ready", status: "False", reason, message: clampUtf8(message, MAX_MESSAGE_BYTES) },
     ...(ifname === undefined ? [] : [network]),
   ];
-}
-
-/** What was asked for and, once the record says `attached`, is so. */
-function networkData({ plan, attachment }: ClaimDevice, interfaceName: string): NetworkData {
-  let hardwareAddress = attachment?.snapshot?.link.address;
-  const ips = new Set<string>();
-  for (const step of plan.steps) {
-    if (step.op === "setAddress") hardwareAddress = step.address;
-    if (step.op === "removeAddress") ips.delete(cidrOf(step.address));
-    if (step.op === "addAddress") ips.add(cidrOf(step.address));
-  }
-  ips.delete("");
-  return {
-    interfaceName,
-    ...(hardwareAddress === undefined ? {} : { hardwareAddress }),
-    ...(ips.size === 0 ? {} : { ips: [...ips].slice(0, MAX_IPS) }),
-  };
-}
-
-/** Canonical; "" for what the API server would refuse, an IPv4-mapped address for one. */
-function cidrOf({ local, prefixLength }: { readonly local: string; readonly prefixLength: number }): string {
-  return parsePrefix(`${local}/${prefixLength}`)?.cidr ?? "";
 }
 
 /** Each condition keeps the time of `before` where its status is the same, and has `nowMs` where it is not. */

@@ -13,6 +13,7 @@ export interface Stored {
     resourceVersion?: string;
     creationTimestamp?: string;
     labels?: Record<string, string>;
+    annotations?: Readonly<Record<string, string>>;
     ownerReferences?: { uid: string }[];
   };
   spec?: Record<string, unknown>;

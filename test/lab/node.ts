@@ -17,6 +17,8 @@ export const NODE = "test-node";
 export interface ClaimOptions {
   /** Name of the device in the pool, by request; a string means one request `nic`. */
   readonly devices: string | Readonly<Record<string, string>>;
+  /** Of the claim. */
+  readonly annotations?: Readonly<Record<string, string>>;
   /** The claim's own configuration for the driver. */
   readonly config?: object;
   /** The same for single requests. */
@@ -114,7 +116,11 @@ export class TestNode implements AsyncDisposable {
     const claim = this.api.store.add("/apis/resource.k8s.io/v1/namespaces/default/resourceclaims", {
       apiVersion: "resource.k8s.io/v1",
       kind: "ResourceClaim",
-      metadata: { name, namespace: "default" },
+      metadata: {
+        name,
+        namespace: "default",
+        ...(options.annotations === undefined ? {} : { annotations: options.annotations }),
+      },
       status: {
         reservedFor: [{ resource: "pods", name, uid: pod.metadata.uid }],
         allocation: {
