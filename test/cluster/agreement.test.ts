@@ -15,7 +15,7 @@ import { CLAIMS, type ClaimCase } from "./agreement-claims.ts";
 import { RELEASE } from "./release.ts";
 
 const START_LIMIT_MS = 20 * 60_000;
-const LIMIT_MS = 180_000;
+const LIMIT_MS = 400_000;
 const DRIVER = "dra.net";
 
 const CLASSES = [

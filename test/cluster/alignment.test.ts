@@ -11,7 +11,7 @@ import { uniqueName } from "../lab/links.ts";
 import { isHome, NetferryLab, OWN_LINKS } from "./netferry-lab.ts";
 
 const START_LIMIT_MS = 20 * 60_000;
-const LIMIT_MS = 240_000;
+const LIMIT_MS = 400_000;
 const GPU = "gpu.example.com";
 const ROOT = "resource.kubernetes.io/pcieRoot";
 const NUMA = "resource.kubernetes.io/numaNode";

@@ -7,7 +7,7 @@ import { hasLink, uniqueName } from "../lab/links.ts";
 import { isHome, NetferryLab, netConfig, type TestLink } from "./netferry-lab.ts";
 
 const START_LIMIT_MS = 20 * 60_000;
-const LIMIT_MS = 180_000;
+const LIMIT_MS = 400_000;
 const PING = (peer: string) => `ping -c 1 -W 2 ${peer}`;
 
 let lab: NetferryLab;
@@ -24,7 +24,7 @@ test(
     for (const condition of ["runtime", "receipts", "inventory", "kubelet", "publication"])
       expect(report).toContain(`[+] ${condition}: `);
     expect(report).toContain(`registered with containerd ${lab.cluster.versions.containerd}`);
-    const rollout = ["-n", "netferry", "rollout", "status", "daemonset/netferry", "--timeout=60s"];
+    const rollout = ["-n", "netferry", "rollout", "status", "daemonset/netferry", "--timeout=180s"];
     expect(await lab.cluster.kubectl(rollout)).toContain("successfully rolled out");
   },
   LIMIT_MS,
@@ -173,7 +173,7 @@ test(
         },
       },
     );
-    await lab.cluster.kubectl(["wait", "--for=condition=Complete", `job/${name}`, "--timeout=100s"]);
+    await lab.cluster.kubectl(["wait", "--for=condition=Complete", `job/${name}`, "--timeout=240s"]);
     for (const link of links) await isHome(link);
     await lab.cluster.kubectl(["delete", "job", name]);
   },

@@ -11,7 +11,7 @@ import { hostBefore, leftOf, tracesOf } from "./traces.ts";
 const RELEASE = process.env["NETFERRY_KUBERNETES"] ?? newestRelease();
 /** Long enough to build everything on a machine that never has. */
 const BUILD_LIMIT_MS = 40 * 60_000;
-const LIMIT_MS = 120_000;
+const LIMIT_MS = 400_000;
 const POD_LIMIT_MS = 60_000;
 const say = (line: string) => console.error(`cluster: ${line}`);
 

@@ -10,7 +10,7 @@ import { hasLink, uniqueName } from "../lab/links.ts";
 import { isHome, NetferryLab, netConfig } from "./netferry-lab.ts";
 
 const START_LIMIT_MS = 20 * 60_000;
-const LIMIT_MS = 180_000;
+const LIMIT_MS = 400_000;
 /** For the node's /opt, which is the machine's. */
 const HOOK_DIR = "/var/lib/dranet/bin";
 

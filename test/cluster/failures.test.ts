@@ -9,7 +9,7 @@ import { hasLink, uniqueName } from "../lab/links.ts";
 import { isHome, NetferryLab, netConfig, type TestLink } from "./netferry-lab.ts";
 
 const START_LIMIT_MS = 20 * 60_000;
-const LIMIT_MS = 240_000;
+const LIMIT_MS = 400_000;
 /** Longer than the watches, back-offs and token renewals of everyone on the node. */
 const OUTAGE_MS = 120_000;
 /** A kubelet of 1.34 took more than a minute to read its pods again, after what it waits between its tries. */

@@ -9,7 +9,7 @@ import { isHome, NetferryLab, netConfig } from "./netferry-lab.ts";
 import { RELEASE } from "./release.ts";
 
 const START_LIMIT_MS = 20 * 60_000;
-const LIMIT_MS = 180_000;
+const LIMIT_MS = 400_000;
 /** In 1.34 extended resources are alpha and mutating policies beta, both off; later releases have them on. */
 const OLD = RELEASE === "1.34";
 

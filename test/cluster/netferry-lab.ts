@@ -12,7 +12,7 @@ import { RELEASE } from "./release.ts";
 /** Its node shares the network of the machine, so the agent is told by alias which links are the test's. */
 const ALIAS = `cluster-${process.pid}`;
 export const OWN_LINKS = `"dra.net/alias" in attributes && attributes["dra.net/alias"].StringValue == "${ALIAS}"`;
-const HOME_LIMIT_MS = 30_000;
+const HOME_LIMIT_MS = 90_000;
 
 export const AGENT_ARGS = [
   `--filter=${OWN_LINKS}`,

@@ -12,7 +12,7 @@ import { NetferryLab } from "./netferry-lab.ts";
 import { RELEASE } from "./release.ts";
 
 const START_LIMIT_MS = 20 * 60_000;
-const LIMIT_MS = 300_000;
+const LIMIT_MS = 400_000;
 const SAID_LIMIT_MS = 60_000;
 const ROLE = "/apis/rbac.authorization.k8s.io/v1/clusterroles/netferry";
 const SLICES = "/apis/resource.k8s.io/v1/resourceslices";

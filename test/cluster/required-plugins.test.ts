@@ -7,7 +7,7 @@ import { uniqueName } from "../lab/links.ts";
 import { isHome, NetferryLab, netConfig } from "./netferry-lab.ts";
 
 const START_LIMIT_MS = 20 * 60_000;
-const LIMIT_MS = 180_000;
+const LIMIT_MS = 400_000;
 
 let lab: NetferryLab;
 

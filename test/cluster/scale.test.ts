@@ -7,7 +7,7 @@ import { hasLink, uniqueName } from "../lab/links.ts";
 import { NetferryLab } from "./netferry-lab.ts";
 
 const START_LIMIT_MS = 20 * 60_000;
-const LIMIT_MS = 180_000;
+const LIMIT_MS = 400_000;
 const DEVICES = 300;
 
 let lab: NetferryLab;

@@ -9,7 +9,7 @@ import { isHome, NetferryLab, netConfig } from "./netferry-lab.ts";
 import { RELEASE } from "./release.ts";
 
 const START_LIMIT_MS = 20 * 60_000;
-const LIMIT_MS = 180_000;
+const LIMIT_MS = 400_000;
 const STATUS_LIMIT_MS = 60_000;
 /** Longer than a status that is under way is held back. */
 const QUIET_MS = 4_000;

@@ -43,7 +43,7 @@ export interface ClusterOptions {
 
 const NODE_NAME = "lab-node";
 const READY_LIMIT_MS = 60_000;
-const KUBECTL_LIMIT_MS = 120_000;
+const KUBECTL_LIMIT_MS = 300_000;
 const IMPORT_LIMIT_MS = 60_000;
 const PART_LIMIT_MS: Readonly<Record<PartName, number>> = {
   etcd: 20_000,
