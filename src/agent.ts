@@ -14,6 +14,7 @@ import { Receipts } from "./cdi/receipts.ts";
 import { ClaimStore } from "./claims/store.ts";
 import { compileFilter } from "./config/filter.ts";
 import type { Config } from "./config/flags.ts";
+import { compileShareable } from "./config/shareable.ts";
 import { createHttpApp } from "./http/app.ts";
 import { serveHttp } from "./http/serve.ts";
 import type { Device } from "./inventory/device.ts";
@@ -46,6 +47,7 @@ export async function runAgent(
   const clock = systemClock;
   const metrics = new Metrics(config.metricsPrefix);
   const filter = await compileFilter(config.filter);
+  const isShareable = await compileShareable(config.shareable);
   await using parts = new AsyncDisposableStack();
 
   const kernel = parts.use(
@@ -70,6 +72,7 @@ export async function runAgent(
       pciNames: loadPciNames(process.env["PCIDB_PATH"]),
     },
     filter: (device) => filter(device.attributes).keep,
+    sharing: { isShareable, maxShares: config.maxShares },
     held: heldDevices,
     minPollIntervalMs: config.inventoryMinPollIntervalMs,
     maxPollIntervalMs: config.inventoryMaxPollIntervalMs,

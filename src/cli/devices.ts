@@ -1,8 +1,10 @@
 import { stringify } from "yaml";
 import { compileFilter } from "../config/filter.ts";
 import type { Config, Output } from "../config/flags.ts";
+import { compileShareable } from "../config/shareable.ts";
 import { devicesOf } from "../inventory/devices-of.ts";
 import { loadPciNames } from "../inventory/pci-ids.ts";
+import { withShares } from "../inventory/shares.ts";
 import { type StartKernelOptions, startKernel } from "../kernel/client.ts";
 import { offerDevices } from "../kube/offer.ts";
 import { desiredSlices, sliceObject } from "../kube/slices.ts";
@@ -25,7 +27,9 @@ export async function devices(
     listAttributes: config.featureGates.DRAListTypeAttributes,
     pciNames,
   });
-  const offered = found.filter((device) => filter(device.attributes).keep);
+  const sharing = { isShareable: await compileShareable(config.shareable), maxShares: config.maxShares };
+  const kept = found.filter((device) => filter(device.attributes).keep);
+  const offered = kept.map((device) => withShares(device, sharing));
   if (output !== "slice") return formatDevices(offered, output, config.driverName);
   const { devices: inSlices, problems } = offerDevices(offered, config.driverName);
   for (const { problem } of problems) console.error(`netferry: ${problem}`);

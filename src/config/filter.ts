@@ -36,10 +36,10 @@ export async function compileFilter(source: string): Promise<DeviceFilter> {
   return compileCelFilter(source);
 }
 
-/** The same without the short cut for the default. */
-export async function compileCelFilter(source: string): Promise<DeviceFilter> {
+/** The same without the short cut for the default, for another `flag` too. */
+export async function compileCelFilter(source: string, flag = "--filter"): Promise<DeviceFilter> {
   const { compile } = await loadCel(() => ({ variables: { attributes: { elementFields: MEMBERS } } }));
-  const program = compile(source, "--filter");
+  const program = compile(source, flag);
   return (attributes) => {
     const outcome = program({
       attributes: new Map(Object.entries(attributes).map(([name, value]) => [name, structOf(value)])),

@@ -145,6 +145,20 @@ export const FLAGS = {
     "fields that claims may set although they are a DeviceClass's: paths as ethtool.rings, between commas",
     parseClaimMaySet,
   ),
+  shareable: flag(
+    "shareable",
+    "CEL",
+    "",
+    "let several claims have the devices for which this is true, each a link on it (interface.type); the variable is that of --filter; empty: none",
+    parseText,
+  ),
+  maxShares: flag(
+    "max-shares",
+    "N",
+    "64",
+    "how many claims may have a device that is shareable",
+    parseInteger(1, 65_535),
+  ),
   standalone: booleanFlag("standalone", false, "work without an API server and a kubelet, on claims from --claims"),
   claimsDir: flag(
     "claims",

@@ -49,6 +49,8 @@ describe("parseCommandLine() without a command", () => {
       runtimeHandlers: ["", "runc", "crun", "youki"],
       metricsPrefix: "dranet_driver_",
       claimMaySet: [],
+      shareable: "",
+      maxShares: 64,
       standalone: false,
       claimsDir: "",
     });

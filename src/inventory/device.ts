@@ -26,4 +26,6 @@ export interface Device {
   readonly identity: DeviceIdentity;
   /** By full attribute name, `dra.net/ifName`. Sorted by name. */
   readonly attributes: Readonly<Record<string, AttributeValue>>;
+  /** How many claims may have it at once, each a link that stands on it; absent: one, which has it whole. */
+  readonly shares?: number;
 }

@@ -25,6 +25,7 @@ class Host implements AsyncDisposable {
       scan: () => this.#scan(),
       options: { domain: "dra.net", moveIbInterfaces: true, pciNames: builtInPciIds },
       filter: () => true,
+      sharing: { isShareable: () => false, maxShares: 1 },
       held: () => this.held,
       minPollIntervalMs: 2000,
       maxPollIntervalMs: 60_000,

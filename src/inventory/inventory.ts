@@ -8,6 +8,7 @@ import { devicesOf, type InventoryOptions } from "./devices-of.ts";
 import type { InventoryFacts } from "./facts.ts";
 import { mergeHeld } from "./merge-held.ts";
 import { ScanBudget } from "./scan-budget.ts";
+import { type Sharing, withShares } from "./shares.ts";
 
 export interface InventoryParts {
   /** Reads the host. */
@@ -15,7 +16,8 @@ export interface InventoryParts {
   readonly options: InventoryOptions;
   /** The user's filter: true keeps the device. Not asked about held devices. */
   readonly filter: (device: Device) => boolean;
-  /** Snapshots of the devices that claims hold. */
+  readonly sharing: Sharing;
+  /** Snapshots of the devices that claims hold; of a shared one several. */
   readonly held: () => readonly Device[];
   readonly minPollIntervalMs: number;
   readonly maxPollIntervalMs: number;
@@ -108,7 +110,7 @@ export class Inventory {
   }
 
   async #scanOnce(signal: AbortSignal): Promise<void> {
-    const { scan, options, filter, held, clock, log } = this.#parts;
+    const { scan, options, filter, sharing, held, clock, log } = this.#parts;
     this.#isRequested = false;
     const scanNumber = ++this.#started;
     const heldBefore = held();
@@ -120,9 +122,13 @@ export class Inventory {
     const released = heldBefore.filter((device) => !names.has(device.name));
     if (released.length > 0) this.#isRequested = true;
 
-    this.#devices = mergeHeld(devicesOf(facts, options).filter(filter), [...heldNow, ...released]);
+    const scanned = devicesOf(facts, options).filter(filter);
+    this.#devices = mergeHeld(
+      scanned.map((device) => withShares(device, sharing)),
+      [...heldNow, ...released],
+    );
     this.#lastScanMs = clock.nowMs();
-    const published = JSON.stringify(this.#devices.map(({ name, attributes }) => [name, attributes]));
+    const published = JSON.stringify(this.#devices.map(({ name, attributes, shares }) => [name, attributes, shares]));
     if (published !== this.#published) {
       this.#published = published;
       this.#version += 1;

@@ -33,3 +33,8 @@ test("mergeHeld() lets the second link of a function keep its name while the fir
     ["pci-0000-05-00-0", "eth0"],
   ]);
 });
+
+test("mergeHeld() publishes a device that several claims share once, as the first of them found it", () => {
+  const [first, second] = [aDevice("eth1", { ifname: "eth1" }), aDevice("eth1", { ifname: "eth1" }, 9000)];
+  expect(mergeHeld([second], [first, second])).toEqual([first]);
+});

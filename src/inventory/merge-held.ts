@@ -6,11 +6,11 @@ import { linkDeviceName, uniqueName } from "./names.ts";
 
 /**
  * The scanned devices, with each held one in place of whatever the scan sees of it, exactly as it was when it was
- * prepared: it does not matter whether its link is still here, in the pod, or back under the pod's name. Sorted.
+ * prepared, of several times the first: it does not matter whether its link is still here, in the pod, or back under the pod's name. Sorted.
  */
 export function mergeHeld(scanned: readonly Device[], held: readonly Device[]): Device[] {
-  const names = new Set(held.map((device) => device.name));
-  const merged = [...held];
+  const merged = [...new Map(held.toReversed().map((device) => [device.name, device])).values()];
+  const names = new Set(merged.map((device) => device.name));
   for (const device of scanned) {
     if (held.some((other) => isSameHardware(device, other))) continue;
     const name = names.has(device.name) ? nameBeside(device, held, names) : device.name;

@@ -22,6 +22,21 @@ test("offerDevices() sorts devices and attributes, whatever order they come in",
   expect(problems).toEqual([]);
 });
 
+test("offerDevices() lets the scheduler give a shareable device to as many claims as it has shares", () => {
+  const full = Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`dra.net/a${n}`, { int: n }]));
+  const { devices } = offerDevices([{ ...device("eth0", full), shares: 8 }, device("eth1")], "dra.net");
+  const [shared, whole] = devices;
+  expect(shared).toMatchObject({
+    allowMultipleAllocations: true,
+    capacity: { subInterfaces: { value: "8", requestPolicy: { default: "1", validValues: ["1"] } } },
+  });
+  expect(Object.keys(shared?.attributes ?? {})).toHaveLength(31);
+  expect(whole).toEqual({ name: "eth1", attributes: {} });
+  const pool = { driver: "dra.net", nodeName: "n", nodeUid: "u" };
+  for (const slice of desiredSlices(pool, devices))
+    expect(validateSlice(sliceObject(pool, slice, { generation: 1, count: 1 }))).toEqual([]);
+});
+
 test("offerDevices() leaves out a device that no server would take, and says so", () => {
   const { devices, problems } = offerDevices([device("Bad_Name"), device("eth0"), device("eth0")], "dra.net");
   expect(devices.map(({ name }) => name)).toEqual(["eth0"]);

@@ -35,9 +35,16 @@ export function offerDevices(devices: readonly Device[], driver: string): Offer 
       problems.push({ device: name, problem: `device ${JSON.stringify(name)} is left out: its name is no DNS label` });
     else if (offered.has(name))
       problems.push({ device: name, problem: `device ${name} is left out: another device has the same name` });
-    else offered.set(name, { name, attributes: attributesOf(device, driver, problems) });
+    else offered.set(name, { name, attributes: attributesOf(device, driver, problems), ...sharesOf(device) });
   }
   return { devices: [...offered.values()].sort((a, b) => compare(a.name, b.name)), problems };
+}
+
+/** KEP-5075: each claim's share is one link that stands on the device's. */
+function sharesOf({ shares }: Device): Pick<SliceDevice, "allowMultipleAllocations" | "capacity"> {
+  if (shares === undefined) return {};
+  const requestPolicy = { default: "1", validValues: ["1"] };
+  return { allowMultipleAllocations: true, capacity: { subInterfaces: { value: String(shares), requestPolicy } } };
 }
 
 function attributesOf(device: Device, driver: string, problems: OfferProblem[]): Record<string, SliceAttribute> {
@@ -49,7 +56,7 @@ function attributesOf(device: Device, driver: string, problems: OfferProblem[]):
     });
   const kept: Record<string, SliceAttribute> = {};
   const taken = new Set<string>();
-  let room = MAX_ATTRIBUTES_PER_DEVICE;
+  let room = MAX_ATTRIBUTES_PER_DEVICE - (device.shares === undefined ? 0 : 1); // capacities count too
   let valueRoom = MAX_VALUES_PER_DEVICE;
   for (const name of Object.keys(device.attributes).sort((a, b) => compareRank(a, b, driver))) {
     const value = device.attributes[name];

@@ -263,3 +263,22 @@ describe("allocate() keeps", () => {
     expect([twice.made, twice.released]).toEqual([[], []]);
   });
 });
+
+describe("allocate() shares", () => {
+  const shared = { ...numa("a", 0), shares: 2 };
+
+  test("a device among as many claims as it has shares, under a share id of each", () => {
+    const claims = ["x", "y", "z"].map((name) => claim(name, [request("main")]));
+    const done = run({ devices: [shared], claims });
+    expect(shown(done)).toEqual(["x: main=a", "y: main=a"]);
+    expect(done.bindings.flatMap(({ results }) => results.map(({ shareId }) => shareId))).toEqual(["uid-x", "uid-y"]);
+    expect(reasons(done)).toEqual([expect.stringContaining("z: request main needs 1 device")]);
+    const later = run({ devices: [shared], claims: claims.slice(1), bindings: done.bindings });
+    expect(shown(later)).toEqual(["y: main=a", "z: main=a"]);
+  });
+
+  test("no device twice within one claim", () => {
+    const done = run({ devices: [shared], claims: [claim("x", [request("main"), request("more")])] });
+    expect(shown(done)).toEqual([]);
+  });
+});

@@ -64,14 +64,18 @@ export function allocate(input: AllocationInput): Allocations {
     }
   }
 
-  const taken = new Set(kept.flatMap(({ results }) => results.map(({ device }) => device)));
+  const claimsOf = new Map<string, number>();
+  const count = (device: string) => claimsOf.set(device, (claimsOf.get(device) ?? 0) + 1);
+  for (const { results } of kept) for (const { device } of results) count(device);
   const bound = new Set(kept.map(({ claimUid }) => claimUid));
   const classes = new Map(input.classes.map((one) => [one.name, one]));
   const made: Binding[] = [];
   for (const claim of claims.filter(({ uid }) => !bound.has(uid)).toSorted(byName)) {
     try {
+      const full = input.devices.filter(({ name, shares = 1 }) => (claimsOf.get(name) ?? 0) >= shares);
+      const taken = new Set(full.map(({ name }) => name));
       const chosen = allocateClaim(claim, { ...input, classes, taken, maxTries });
-      for (const { device } of chosen) taken.add(device.name);
+      for (const { device } of chosen) count(device.name);
       made.push(bind(claim, chosen, classes, input));
     } catch (error) {
       if (!(error instanceof ClaimError)) throw error;
@@ -107,7 +111,14 @@ function bind(
     namespace: claim.namespace,
     name: claim.name,
     digest: claim.digest,
-    results: chosen.map(({ request, device }) => ({ request, driver, pool, device: device.name })),
+    results: chosen.map(({ request, device }) => ({
+      request,
+      driver,
+      pool,
+      device: device.name,
+      // A claim has each device once at the most.
+      ...(device.shares === undefined ? {} : { shareId: claim.uid }),
+    })),
     configs: [
       ...requests.flatMap(({ name, deviceClassName }) =>
         ours(classes.get(deviceClassName)?.configs ?? [], "FromClass", [name]),

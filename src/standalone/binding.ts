@@ -8,6 +8,8 @@ export interface AllocationResult {
   readonly driver: string;
   readonly pool: string;
   readonly device: string;
+  /** Of a device that several claims have. */
+  readonly shareId?: string;
 }
 
 export interface Binding {

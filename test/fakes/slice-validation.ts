@@ -58,9 +58,24 @@ export function validateSlice(slice: Untyped, old?: Untyped): Cause[] {
       fail(at, `the total number of attributes and capacities must not exceed ${MAX_ATTRIBUTES}`);
     const values = attributes.reduce((sum, [, value]) => sum + (listIn(value)?.length ?? 1), 0);
     if (values > MAX_VALUES) fail(at, `the total number of attribute values must not exceed ${MAX_VALUES}`);
+    if (device.capacity !== undefined) validateCapacity(`${at}.capacity`, device, fail);
     for (const [key, value] of attributes) validateAttribute(`${at}.attributes[${key}]`, key, value, fail);
   });
   return causes;
+}
+
+/** KEP-5075: what a request that names no amount consumes is one of the amounts that may be asked for. */
+function validateCapacity(at: string, device: Untyped, fail: (field: string, message: string) => void): void {
+  for (const [key, { value, requestPolicy }] of Object.entries<Untyped>(device.capacity)) {
+    if (!C_IDENTIFIER.test(key.slice(key.indexOf("/") + 1))) fail(`${at}[${key}]`, "must be a C identifier");
+    if (!/^\d+(\.\d+)?[A-Za-z]*$/.test(value ?? "")) fail(`${at}[${key}].value`, "must be a quantity");
+    if (requestPolicy === undefined) continue;
+    if (device.allowMultipleAllocations !== true)
+      fail(`${at}[${key}].requestPolicy`, "allowed only where allowMultipleAllocations is true");
+    const { default: fallback, validValues = [] } = requestPolicy;
+    if (validValues.length > 0 && !validValues.includes(fallback))
+      fail(`${at}[${key}].requestPolicy.default`, "must be one of validValues");
+  }
 }
 
 function isRich(device: Untyped): boolean {

@@ -41,12 +41,12 @@ export class StandaloneNode implements AsyncDisposable {
   }
 
   /** Starts netferry and waits until it is ready. */
-  async agent(options: { readonly faults?: string } = {}): Promise<Agent> {
+  async agent(options: { readonly faults?: string; readonly args?: readonly string[] } = {}): Promise<Agent> {
     const agent = new Agent({
       args: [
         ...["--standalone", "--claims", this.claimsDir, "--hostname-override", "edge", "--filter="],
         ...["--nri-socket", this.lab.nriSocket, "--cdi-dir", this.lab.cdiDir, "--netns-dir", this.lab.netnsDir],
-        ...["--db-path", this.#database, "--inventory-min-poll-interval", "50ms"],
+        ...["--db-path", this.#database, "--inventory-min-poll-interval", "50ms", ...(options.args ?? [])],
       ],
       ...(options.faults === undefined ? {} : { faults: options.faults }),
     });

@@ -195,7 +195,16 @@ test(
   "pods share a device, each with a link of its own, and none of them can have the device itself meanwhile",
   async () => {
     const { ifname, before } = await parent();
-    const agent = await node.agent();
+    const shareable = `attributes["dra.net/ifName"].StringValue == "${ifname}"`;
+    const agent = await node.agent({ args: ["--shareable", shareable, "--max-shares", "8"] });
+    const published = () => JSON.stringify(devices().find(({ name }) => name === ifname));
+    await eventually("the device is offered", () => published() !== undefined);
+    const offered = published();
+    expect(JSON.parse(offered)).toMatchObject({
+      allowMultipleAllocations: true,
+      capacity: { subInterfaces: { value: "8", requestPolicy: { default: "1", validValues: ["1"] } } },
+    });
+    expect(devices().filter((device) => "allowMultipleAllocations" in device)).toHaveLength(1);
     const share = () => ({ shareIds: { nic: crypto.randomUUID() } });
     const [one, two] = [claim(ifname, {}, share()), claim(ifname, { addresses: ["10.91.0.10/24"] }, share())];
     const first = await node.kubelet.startPod({ name: one.name, uid: one.podUid, claims: [one] });
@@ -207,6 +216,8 @@ test(
         const claim = node.api.store.get(`/apis/resource.k8s.io/v1/namespaces/default/resourceclaims/${wanted.name}`);
         return JSON.stringify(claim?.["status"]).split('"shareID"').length === 3;
       });
+    await agent.settled();
+    expect(published()).toBe(offered);
     const whole = claim(ifname, { type: "Passthrough" }, share());
     expect(await refusal(node.kubelet.prepare(whole))).toContain(
       `device ${ifname} is the parent of a link of claim default/${one.name} of pod default/${one.name}, and cannot be passed through meanwhile`,
