@@ -12,7 +12,9 @@ import { Reconciler } from "./attach/reconciler.ts";
 import { MetadataFiles } from "./cdi/metadata-files.ts";
 import { Receipts } from "./cdi/receipts.ts";
 import { ClaimStore } from "./claims/store.ts";
+import { storePlace } from "./claims/store-place.ts";
 import { compileFilter } from "./config/filter.ts";
+import { FLAGS } from "./config/flag-table.ts";
 import type { Config } from "./config/flags.ts";
 import { compileShareable } from "./config/shareable.ts";
 import { createHttpApp } from "./http/app.ts";
@@ -50,16 +52,17 @@ export async function runAgent(
   const isShareable = await compileShareable(config.shareable);
   await using parts = new AsyncDisposableStack();
 
+  // Who has the cluster's credentials from the place where a pod has them is in one.
+  const containerRoot = config.kubeconfig === "" && !config.standalone ? "/" : undefined;
+  const place = storePlace({ asked: config.dbPath, fallback: FLAGS.dbPath.fallback, containerRoot });
   const kernel = parts.use(
     await startKernel({ createWorker, procRoot: config.procRoot, log: log.child({ part: "kernel" }) }),
   );
-  const store = parts.use(ClaimStore.open(config.dbPath === "" ? ":memory:" : config.dbPath, bootId(config.procRoot)));
+  const store = parts.use(ClaimStore.open(place.path, bootId(config.procRoot)));
   const files = new NetnsFiles(config.netnsDir);
   const held = parts.use(new HeldNamespaces(kernel.hook, files));
-  // Who has the cluster's credentials from the place where a pod has them is in one.
-  const inPod = config.kubeconfig === "" && !config.standalone;
   const metadata = new MetadataFiles(metadataDirectory(config));
-  const receipts = new Receipts(config.cdiDir, config.driverName, inPod ? "/" : undefined, metadata);
+  const receipts = new Receipts(config.cdiDir, config.driverName, containerRoot, metadata);
   const routeTo = new Set<string>();
   const heldDevices = (): readonly Device[] => store.records.map((record) => record.published);
   const inventory = new Inventory({
@@ -162,6 +165,7 @@ export async function runAgent(
       cdiDirectory: receipts.problem(),
       cdiDir: config.cdiDir,
       cdiIgnored: gate.cdiProblem,
+      store: place,
       lastScanMs: inventory.lastScanMs,
       maxScanAgeMs: 2 * config.inventoryMaxPollIntervalMs + config.inventoryMinPollIntervalMs,
       nowMs: clock.nowMs(),

@@ -1,5 +1,6 @@
 /** Whether the agent can keep its promises now, and what is missing when it cannot: sentences for `/readyz`. */
 
+import type { StorePlace } from "../claims/store-place.ts";
 import type { Condition } from "../http/app.ts";
 import type { NriState } from "../nri/session.ts";
 
@@ -11,6 +12,7 @@ export interface ReadinessFacts {
   readonly cdiDir: string;
   /** Why a receipt that was written is not heeded. */
   readonly cdiIgnored: string | undefined;
+  readonly store: StorePlace;
   readonly lastScanMs: number | undefined;
   readonly maxScanAgeMs: number;
   readonly nowMs: number;
@@ -19,7 +21,13 @@ export interface ReadinessFacts {
 }
 
 export function readiness(facts: ReadinessFacts): readonly Condition[] {
-  return [runtimeCondition(facts), receiptsCondition(facts), inventoryCondition(facts), ...facts.mode];
+  return [
+    runtimeCondition(facts),
+    receiptsCondition(facts),
+    storeCondition(facts),
+    inventoryCondition(facts),
+    ...facts.mode,
+  ];
 }
 
 function runtimeCondition({ nri, nriSocket }: ReadinessFacts): Condition {
@@ -34,6 +42,11 @@ function runtimeCondition({ nri, nriSocket }: ReadinessFacts): Condition {
 function receiptsCondition({ cdiDirectory, cdiDir, cdiIgnored }: ReadinessFacts): Condition {
   const problem = cdiDirectory ?? cdiIgnored;
   return { name: "receipts", ready: problem === undefined, message: problem ?? `receipts are written to ${cdiDir}` };
+}
+
+function storeCondition({ store: { path, problem } }: ReadinessFacts): Condition {
+  const message = path === ":memory:" ? "what was prepared is kept in memory, by --db-path" : `the store is ${path}`;
+  return { name: "store", ready: problem === undefined, message: problem ?? message };
 }
 
 function inventoryCondition({ lastScanMs, maxScanAgeMs, nowMs }: ReadinessFacts): Condition {

@@ -6,10 +6,10 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { isOnSameFileSystem } from "../lib/file-system.ts";
 import type { MetadataFiles } from "./metadata-files.ts";
 import { aliasFileName, claimOfFile, type Receipt, receiptFileName, receiptFiles } from "./receipt.ts";
 
@@ -94,7 +94,7 @@ export class Receipts {
 function isOn(root: string, directory: string): boolean {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o755 });
-    return statSync(directory).dev === statSync(root).dev;
+    return isOnSameFileSystem(directory, root);
   } catch {
     return false; // not writable: problem() tells it with its reason
   }

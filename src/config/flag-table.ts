@@ -54,7 +54,7 @@ export const FLAGS = {
     "db-path",
     "FILE",
     "/var/lib/netferry/netferry.db",
-    "where claims and the devices' home state are kept; empty: in memory only",
+    "where claims and the devices' home state are kept; empty: in memory only; not given, in a pod that mounts /var/run/dranet in its place: netferry.db there",
     parseText,
   ),
   inventoryMinPollIntervalMs: flag(

@@ -11,6 +11,7 @@ import { isHome, NetferryLab, netConfig } from "./netferry-lab.ts";
 
 const START_LIMIT_MS = 20 * 60_000;
 const LIMIT_MS = 400_000;
+const ATTACHED = 'dranet_driver_devices{state="attached"}';
 /** For the node's /opt, which is the machine's. */
 const HOOK_DIR = "/var/lib/dranet/bin";
 
@@ -35,6 +36,26 @@ test(
     await until("it says so", async () => (await lab.netferry.readyz()).includes(says), 30_000);
     expect(await lab.netferry.readyz()).toContain("[+] kubelet");
     expect(await lab.netferry.readyz()).toContain("[+] publication");
+  },
+  LIMIT_MS,
+);
+
+test(
+  "an agent that is replaced finds what the first one did, in the folder that DRANET's manifest mounts",
+  async () => {
+    expect(await lab.netferry.readyz()).toContain("[+] store: the store is /var/run/dranet/netferry.db");
+    const link = await lab.macvlan();
+    const name = uniqueName("kept");
+    await lab.workload.create(
+      claim(name, { requests: { nic: byName(link.ifname) }, config: netConfig(link) }),
+      pod(name, { claims: { net: name } }),
+    );
+    await lab.workload.podReady(name);
+    await lab.netferry.restart();
+    await until("it knows the device", async () => (await lab.netferry.metric(ATTACHED)) === 1, 30_000);
+    await lab.workload.deletePods(name);
+    await isHome(link);
+    await lab.workload.deleteClaims(name);
   },
   LIMIT_MS,
 );
