@@ -36,6 +36,14 @@ export function sizeSteps(config: InterfaceConfig, { link }: LinkSnapshot): read
   return Object.keys(sizes).length === 0 ? [] : [{ op: "setOffloadSizes", ...sizes }];
 }
 
+/** The PF would drop what is larger, some of them without a word. */
+export function checkVfMtu(mtu: number | undefined, vf: Link, pf: Link | undefined): void {
+  if (mtu !== undefined && pf !== undefined && mtu > pf.mtu)
+    throw new ClaimError(
+      `interface.mtu is ${mtu}, but VF ${vf.ifname} has at most the MTU of its PF ${pf.ifname}, which is ${pf.mtu}: raise that one first`,
+    );
+}
+
 /** Values that mean "leave IPv6 alone": they hold where there is no IPv6 at all. */
 const HOLDS_WITHOUT_IPV6: readonly (readonly [keyof InterfaceConfig, unknown])[] = [
   ["acceptRA", 0],

@@ -10,6 +10,7 @@ import { ClaimError } from "../lib/errors.ts";
 import { faultPoint } from "../lib/fault.ts";
 import { withChildDefaults } from "./child-plan.ts";
 import type { Ferry } from "./ferry.ts";
+import { checkVfMtu } from "./link-settings.ts";
 import { checkNames, entersNamespace, hostNetworkSentence, needsHostRules, planAttach } from "./plan.ts";
 import { planBare } from "./plan-bare.ts";
 import { findPublished } from "./recognise.ts";
@@ -174,6 +175,11 @@ async function planLink(
   return planOrRefuse(claim, allocated, () => {
     const plan = planAttach(config, host, rules);
     if (plan.child !== undefined) checkParent(plan.child, host.link, links);
+    checkVfMtu(
+      config.interface?.mtu,
+      host.link,
+      links.find(({ ifname }) => ifname === device.pf),
+    );
     return plan;
   });
 }

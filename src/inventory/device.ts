@@ -24,6 +24,8 @@ export interface Device {
   /** DNS label, unique in the pool: `pci-0000-8a-00-0`, `eth1`, `net-…`. */
   readonly name: string;
   readonly identity: DeviceIdentity;
+  /** The main link of a VF's PF, by name. */
+  readonly pf?: string;
   /** By full attribute name, `dra.net/ifName`. Sorted by name. */
   readonly attributes: Readonly<Record<string, AttributeValue>>;
   /** How many claims may have it at once, each a link that stands on it; absent: one, which has it whole. */

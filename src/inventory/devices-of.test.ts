@@ -186,6 +186,18 @@ test("devicesOf() places a VF where its PF is when the firmware tells nothing of
   expect(offered({ pci }).map(values)).toMatchObject([expected, expected]);
 });
 
+test("devicesOf() knows the link of a VF's PF", () => {
+  const pci = [
+    aFunction(NIC, { ifnames: ["p0"] }),
+    aFunction("0000:3b:00.2", { physfn: NIC, ifnames: ["p0v0"] }),
+    aFunction("0000:3b:00.3", { physfn: "0000:99:00.0", ifnames: ["p9v0"] }),
+  ];
+  const links = [aLink(2, "p0"), aLink(3, "p0v0"), aLink(4, "p9v0")];
+  const at = (pciAddress: string) => ({ isVirtual: false, pciAddress });
+  const locations = { p0: at(NIC), p0v0: at("0000:3b:00.2"), p9v0: at("0000:3b:00.3") };
+  expect(offered({ pci, links, locations }).map(({ pf }) => pf)).toEqual([undefined, "p0", undefined]);
+});
+
 test("devicesOf() publishes the standard NUMA attribute as a list when asked to, and its own as before", () => {
   const numaNodes = [0, 1].map((id) => ({ id, cpus: [id], package: 0, distances: { 0: 10, 1: 10 } }));
   const [device] = offered({ pci: [aFunction(NIC, { numaNode: 1 })], numaNodes }, { ...OPTIONS, listAttributes: true });

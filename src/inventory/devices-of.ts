@@ -133,8 +133,10 @@ class Scan {
   #linkDevice(name: string, link: Link, own: PciDevice | undefined): Device {
     const location = this.#locations.get(link.ifindex);
     const rdma = rdmaOfLink(this.#facts.rdma.devices, link.ifname, location, own !== undefined);
+    const pf = this.#links.get(this.#main.get(own?.physfn ?? "") ?? -1)?.ifname;
     return {
       name,
+      ...(pf === undefined ? {} : { pf }),
       identity: linkIdentity(link, own?.address, rdma?.name),
       attributes: this.#writer.write({
         ...(own === undefined ? this.#carriedAttributes(link) : this.#functionAttributes(own)),

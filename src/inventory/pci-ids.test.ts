@@ -1,4 +1,7 @@
 import { expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { ConfigError } from "../lib/errors.ts";
 import { builtInPciIds, loadPciNames, PciIds } from "./pci-ids.ts";
 
@@ -38,4 +41,17 @@ test("loadPciNames() throws a ConfigError that names PCIDB_PATH when the file ca
   expect(() => loadPciNames("/nonexistent/pci.ids")).toThrow(ConfigError);
   expect(() => loadPciNames("/nonexistent/pci.ids")).toThrow(/PCIDB_PATH.*\/nonexistent\/pci.ids/);
   expect(loadPciNames("")).toBe(builtInPciIds);
+});
+
+test("loadPciNames() reads the names of another list in place of the built-in ones", () => {
+  using directory = new DisposableStack();
+  const path = mkdtempSync(join(tmpdir(), "netferry-pci-"));
+  directory.defer(() => rmSync(path, { recursive: true }));
+  writeFileSync(join(path, "pci.ids"), "15b3  Cards of our own\n\t1021  Number 7\n");
+  const names = loadPciNames(join(path, "pci.ids"));
+  expect([names.vendorName("15b3"), names.deviceName("15b3", "1021"), names.vendorName("8086")]).toEqual([
+    "Cards of our own",
+    "Number 7",
+    undefined,
+  ]);
 });
