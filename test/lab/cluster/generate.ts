@@ -1,7 +1,7 @@
 /**
- * Writes `go/kubernetes-1.NN` and `go/containerd`: `bun test/lab/cluster/generate.ts [1.NN | containerd]...`.
+ * Writes `go/kubernetes-1.NN`, `go/containerd` and `go/helm`: `bun test/lab/cluster/generate.ts [1.NN | containerd | helm]...`.
  * Takes the newest patch that the module proxy offers. Without arguments: the releases that are there, the newest minor
- * that the proxy has, and containerd.
+ * that the proxy has, containerd and Helm.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,6 +12,9 @@ import {
   CONTAINERD,
   containerdDir,
   containerdPrograms,
+  HELM,
+  helmDir,
+  helmPrograms,
   KUBERNETES,
   kubernetesDir,
   kubernetesPrograms,
@@ -26,6 +29,8 @@ for (const what of wanted) {
   if (what === "containerd") {
     const version = newestVersion(await versionsOf(CONTAINERD));
     await generate(containerdDir, CONTAINERD, version, containerdPrograms);
+  } else if (what === "helm") {
+    await generate(helmDir, HELM, newestVersion(await versionsOf(HELM)), helmPrograms);
   } else {
     const version = newestVersion(await versionsOf(KUBERNETES), what);
     await generate(kubernetesDir(what), KUBERNETES, version, kubernetesPrograms);
@@ -38,7 +43,7 @@ async function everything(): Promise<string[]> {
     .slice(0, 2)
     .join(".")
     .slice(1);
-  return [...new Set([...releases(), ...(newest === undefined ? [] : [newest]), "containerd"])];
+  return [...new Set([...releases(), ...(newest === undefined ? [] : [newest]), "containerd", "helm"])];
 }
 
 async function generate(

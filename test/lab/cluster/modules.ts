@@ -1,4 +1,4 @@
-/** The Go modules that the cluster is built of, one folder of `go/` each, with `go.mod` and `go.sum` committed. */
+/** The Go modules that the cluster is built of, and Helm's, one folder of `go/` each, with `go.mod` and `go.sum` committed. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { compareVersions, requiredGo, requiredVersion } from "./go-module.ts";
@@ -20,11 +20,14 @@ export const MODULES_DIR = join(import.meta.dir, "go");
 export const KUBERNETES = "k8s.io/kubernetes";
 export const CONTAINERD = "github.com/containerd/containerd/v2";
 
+export const HELM = "helm.sh/helm/v3";
+
 const KUBERNETES_PROGRAMS = ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet"];
 const CONTAINERD_PROGRAMS = ["containerd", "containerd-shim-runc-v2", "ctr"];
 
 export const kubernetesPrograms = programsOf(KUBERNETES, KUBERNETES_PROGRAMS);
 export const containerdPrograms = programsOf(CONTAINERD, CONTAINERD_PROGRAMS);
+export const helmPrograms = programsOf(HELM, ["helm"]);
 
 /** The minor releases of Kubernetes that can be built, oldest first: `1.34`. */
 export function releases(): string[] {
@@ -71,6 +74,16 @@ export function containerdModule(): GoModule {
   const version = requiredVersion(text, CONTAINERD);
   const stamps = { [`${CONTAINERD}/version.Version`]: version };
   return { dir: containerdDir, version, go: requiredGo(text), programs: containerdPrograms, stamps };
+}
+
+export const helmDir = join(MODULES_DIR, "helm");
+
+/** What renders the chart. */
+export function helmModule(): GoModule {
+  const text = readFileSync(join(helmDir, "go.mod"), "utf8");
+  const version = requiredVersion(text, HELM);
+  const stamps = { [`${HELM}/internal/version.version`]: version };
+  return { dir: helmDir, version, go: requiredGo(text), programs: helmPrograms, stamps };
 }
 
 function programsOf(module: string, names: readonly string[]): Readonly<Record<string, string>> {
