@@ -19,7 +19,8 @@ checks a file with such a configuration, or a manifest that carries one.
 - An entry for the request \`main\` is for \`main/sub\` too.
 - Without \`interface.addresses\` the link keeps what it has on the host: permanent addresses of global scope, the routes that
   these can carry (of a multipath route its own hops), rules that point to tables of those routes, permanent neighbours.
-  Configured routes replace those with the same destination and table.
+  Configured routes replace those with the same destination and table. A link that stands on the device (\`interface.type\`)
+  keeps nothing of it, and a VRF takes all routes into its own table: see [sub-interfaces.md](sub-interfaces.md).
 - Fields marked *class* have an effect beyond the pod; \`--claim-may-set\` opens them to claims. \`--strict-claims\` closes those
   marked *strict*.
 `;

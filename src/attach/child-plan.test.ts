@@ -61,7 +61,7 @@ test("planAttach() leaves to the host what the host has, and gives the child wha
   const bare = parseNetworkConfig({ interface: { type: "MACVLAN", addressing: "Unnumbered" } }, "test");
   expect(needsHostRules(bare, host)).toBe(false);
   expect(planAttach(bare, host)).toMatchObject({ ifname: "eth1", child: { kind: "macvlan" } });
-  expect(planAttach(bare, host).steps.map(({ op }) => op)).toEqual(["rename", "up"]);
+  expect(planAttach(bare, host).steps.map(({ op }) => op)).toEqual(["setMtu", "rename", "up"]);
   const full = parseNetworkConfig(
     {
       interface: {

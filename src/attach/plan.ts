@@ -37,6 +37,8 @@ export function planAttach(config: NetworkConfig, host: LinkSnapshot, hostRules:
   const link = config.interface ?? {};
   const child = planChild(link, host.link);
   const ifname = link.name ?? host.link.ifname;
+  // A macvlan on a macvlan stands on what carries both, whose MTU may be larger.
+  const mtu = link.mtu ?? (child === undefined ? undefined : host.link.mtu);
   const hasFamily = ({ family }: { readonly family: "ipv4" | "ipv6" }) =>
     family === "ipv4" || link.disableIPv6 !== true;
   const vrf = link.vrf === undefined ? undefined : vrfOf(link.vrf);
@@ -59,7 +61,7 @@ export function planAttach(config: NetworkConfig, host: LinkSnapshot, hostRules:
       // XDP limits the MTU.
       ...(link.disableEbpfPrograms === true ? [{ op: "detachPrograms" } as const] : []),
       ...(link.hardwareAddr === undefined ? [] : [{ op: "setAddress", address: link.hardwareAddr } as const]),
-      ...(link.mtu === undefined ? [] : [{ op: "setMtu", mtu: link.mtu } as const]),
+      ...(mtu === undefined ? [] : [{ op: "setMtu", mtu } as const]),
       ...sizeSteps(link, host),
       ...configuredEthtool(config.ethtool ?? {}, host.link.ifname, host.ethtool),
       { op: "rename", ifname },

@@ -54,6 +54,14 @@ test("deviceStatuses() has networkData and true conditions for an attached devic
   ]);
 });
 
+test("deviceStatuses() says of a child what it stands on, and has the share that it is", () => {
+  const { plan, ...record } = attached([]);
+  const child = { kind: "ipvlan", kindData: "" } as const;
+  const [status] = deviceStatuses([{ ...record, shareId: "share", plan: { ...plan, child } }], DRIVER, NONE);
+  expect(status).toMatchObject({ device: "eth1", shareID: "share" });
+  expect(status?.conditions[0]?.message).toBe("ipvlan on eth1 of request nic is net1 in pod ns/p");
+});
+
 test("deviceStatuses() shows the hardware address that was configured, and leaves out one that there is not", () => {
   const configured = attached([{ op: "setAddress", address: "02:00:00:00:00:99" }]);
   expect(deviceStatuses([configured], DRIVER, NONE)[0]?.networkData?.hardwareAddress).toBe("02:00:00:00:00:99");

@@ -78,13 +78,18 @@ function conditionsOf(record: ClaimDevice, trouble: Trouble | undefined): readon
   return [...ready, timeliness(record, pod)];
 }
 
-function linkReady({ device, request }: ClaimDevice, ifname: string, pod: string): readonly DeviceCondition[] {
+function linkReady(
+  { device, request, plan: { child } }: ClaimDevice,
+  ifname: string,
+  pod: string,
+): readonly DeviceCondition[] {
+  const link = child === undefined ? device : `${child.kind} on ${device}`;
   return [
     {
       type: "Ready",
       status: "True",
       reason: "NetworkDeviceReady",
-      message: `${device} of request ${baseRequest(request)} is ${ifname} in ${pod}`,
+      message: `${link} of request ${baseRequest(request)} is ${ifname} in ${pod}`,
     },
     {
       type: "NetworkReady",

@@ -28,7 +28,7 @@ test("offerDevices() lets the scheduler give a shareable device to as many claim
   const [shared, whole] = devices;
   expect(shared).toMatchObject({
     allowMultipleAllocations: true,
-    capacity: { subInterfaces: { value: "8", requestPolicy: { default: "1", validValues: ["1"] } } },
+    capacity: { "dra.net/subInterfaces": { value: "8", requestPolicy: { default: "1", validValues: ["1"] } } },
   });
   expect(Object.keys(shared?.attributes ?? {})).toHaveLength(31);
   expect(whole).toEqual({ name: "eth1", attributes: {} });

@@ -35,16 +35,19 @@ export function offerDevices(devices: readonly Device[], driver: string): Offer 
       problems.push({ device: name, problem: `device ${JSON.stringify(name)} is left out: its name is no DNS label` });
     else if (offered.has(name))
       problems.push({ device: name, problem: `device ${name} is left out: another device has the same name` });
-    else offered.set(name, { name, attributes: attributesOf(device, driver, problems), ...sharesOf(device) });
+    else offered.set(name, { name, attributes: attributesOf(device, driver, problems), ...sharesOf(device, driver) });
   }
   return { devices: [...offered.values()].sort((a, b) => compare(a.name, b.name)), problems };
 }
 
 /** KEP-5075: each claim's share is one link that stands on the device's. */
-function sharesOf({ shares }: Device): Pick<SliceDevice, "allowMultipleAllocations" | "capacity"> {
+function sharesOf({ shares }: Device, driver: string): Pick<SliceDevice, "allowMultipleAllocations" | "capacity"> {
   if (shares === undefined) return {};
   const requestPolicy = { default: "1", validValues: ["1"] };
-  return { allowMultipleAllocations: true, capacity: { subInterfaces: { value: String(shares), requestPolicy } } };
+  return {
+    allowMultipleAllocations: true,
+    capacity: { [`${driver}/subInterfaces`]: { value: String(shares), requestPolicy } },
+  };
 }
 
 function attributesOf(device: Device, driver: string, problems: OfferProblem[]): Record<string, SliceAttribute> {

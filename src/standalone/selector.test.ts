@@ -20,6 +20,10 @@ beforeAll(async () => {
   selectors = await loadSelectors("dra.net");
 });
 
+test("matches() knows a device that several claims may have", () => {
+  expect(selectors.matches("device.allowMultipleAllocations", { ...nic, shares: 2 })).toBe(true);
+});
+
 function problem(expression: string): string {
   try {
     selectors.matches(expression, nic);

@@ -9,7 +9,7 @@ import { type Compiler, loadCel, type Program, UnknownToUsError } from "../confi
 import type { AttributeValue, Device } from "../inventory/device.ts";
 import { asError, ClaimError, describeError } from "../lib/errors.ts";
 
-export type SelectableDevice = Pick<Device, "name" | "attributes">;
+export type SelectableDevice = Pick<Device, "name" | "attributes" | "shares">;
 
 export interface Selectors {
   /**
@@ -101,7 +101,7 @@ function toCel(
   for (const [domain, ids] of domains) attributes.set(domain, cel.celMap(ids));
   return new Map<string, CelInput>([
     ["driver", driver],
-    ["allowMultipleAllocations", false],
+    ["allowMultipleAllocations", device.shares !== undefined],
     ["attributes", attributes],
     ["capacity", new DomainMap(none)],
   ]);

@@ -202,7 +202,7 @@ test(
     const offered = published();
     expect(JSON.parse(offered)).toMatchObject({
       allowMultipleAllocations: true,
-      capacity: { subInterfaces: { value: "8", requestPolicy: { default: "1", validValues: ["1"] } } },
+      capacity: { "dra.net/subInterfaces": { value: "8", requestPolicy: { default: "1", validValues: ["1"] } } },
     });
     expect(devices().filter((device) => "allowMultipleAllocations" in device)).toHaveLength(1);
     const share = () => ({ shareIds: { nic: crypto.randomUUID() } });
@@ -236,6 +236,24 @@ test(
       `device ${ifname} is passed through to claim default/${whole.name} of pod default/${whole.name}, and cannot be the parent`,
     );
     await node.kubelet.endPod(taker.pod, [whole]);
+    await expectNothingLeft(agent, ifname, before);
+  },
+  TEST_LIMIT_MS,
+);
+
+test(
+  "a child that cannot have its name is not left in the pod",
+  async () => {
+    const { ifname, before } = await parent();
+    const agent = await node.agent();
+    const wanted = claim(ifname, { name: "eth0" });
+    await node.kubelet.prepare(wanted);
+    const pod = await run(wanted);
+    await agent.logged((line) => line.message === "attach failed" && line["claimUid"] === wanted.uid);
+    expect(await shown(pod, "eth0")).not.toContain("macvlan");
+    const path = (await node.pods.netns(pod)) ?? "";
+    expect(Bun.spawnSync(["nsenter", `--net=${path}`, "ip", "link", "show"]).stdout.toString()).not.toContain("nf");
+    await node.kubelet.endPod(pod, [wanted]);
     await expectNothingLeft(agent, ifname, before);
   },
   TEST_LIMIT_MS,
