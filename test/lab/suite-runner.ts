@@ -74,7 +74,7 @@ export class SuiteRunner {
     const first = countRun(run);
     const repeated = first.failedFiles;
     const { repeats, budget } = this.#options;
-    const isWorthIt = repeats && all.suite.exact !== true && repeated.length > 0 && repeated.length <= MAX_REPEATED;
+    const isWorthIt = repeats && repeated.length > 0 && repeated.length <= MAX_REPEATED;
     if (!isWorthIt || budget.minutesLeft < (all.suite.fileMinutes ?? 0)) return first;
     console.log(`-- once more: ${repeated.join(", ")}`);
     for (const failure of first.failures) console.log(`-- failed at first: ${failure}`);

@@ -12,15 +12,12 @@ export interface Suite {
   readonly fileMinutes?: number;
   /** Runs for releases of Kubernetes. */
   readonly byRelease?: boolean;
-  /** A failure says something of the code, never of a busy machine: no file is run once more. */
-  readonly exact?: boolean;
 }
 
 export const SUITES: Readonly<Record<string, Suite>> = {
   unit: {
     files: ["{src,ffi,deploy}/**/*.test.ts", "test/{bench,lab,fakes}/**/*.test.ts", "test/*.test.ts"],
     testTimeoutMs: 10_000,
-    exact: true,
   },
   kernel: {
     files: ["test/{abi,kernel,build}/**/*.test.ts"],
