@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { ConfigEntry } from "../../src/config/merge.ts";
 import { ApiLab } from "../fakes/api-client.ts";
 import type { FakeApiServer } from "../fakes/api-server.ts";
+import type { Stored } from "../fakes/object-store.ts";
 import { Agent } from "./agent.ts";
 import { type Containerd, type ContainerdOptions, startContainerd } from "./runtime/containerd.ts";
 import { type ClaimRef, Kubelet } from "./runtime/kubelet.ts";
@@ -30,7 +31,11 @@ export interface ClaimOptions {
   /** Containers of the pod that list the claim; default `["main"]`. */
   readonly namedBy?: readonly string[];
   readonly hostNetwork?: boolean;
+  /** Another claim, whose pod has this one too; default: a pod of its own. */
+  readonly beside?: ClaimRef;
 }
+
+const PODS = "/api/v1/namespaces/default/pods";
 
 export class TestNode implements AsyncDisposable {
   readonly lab: Containerd;
@@ -99,20 +104,8 @@ export class TestNode implements AsyncDisposable {
   /** A pod object with its claim, allocated and reserved, as the scheduler leaves them. */
   claim(name: string, options: ClaimOptions): ClaimRef & { readonly podUid: string } {
     const devices = typeof options.devices === "string" ? { nic: options.devices } : options.devices;
-    const pod = this.api.store.add("/api/v1/namespaces/default/pods", {
-      apiVersion: "v1",
-      kind: "Pod",
-      metadata: { name, namespace: "default" },
-      spec: {
-        nodeName: NODE,
-        hostNetwork: options.hostNetwork ?? false,
-        resourceClaims: [{ name: "net", resourceClaimName: name }],
-        containers: (options.namedBy ?? ["main"]).map((container) => ({
-          name: container,
-          resources: { claims: [{ name: "net" }] },
-        })),
-      },
-    });
+    const pod =
+      options.beside === undefined ? this.#addPod(name, options) : this.#alsoClaims(options.beside.name, name);
     const claim = this.api.store.add("/apis/resource.k8s.io/v1/namespaces/default/resourceclaims", {
       apiVersion: "resource.k8s.io/v1",
       kind: "ResourceClaim",
@@ -122,7 +115,7 @@ export class TestNode implements AsyncDisposable {
         ...(options.annotations === undefined ? {} : { annotations: options.annotations }),
       },
       status: {
-        reservedFor: [{ resource: "pods", name, uid: pod.metadata.uid }],
+        reservedFor: [{ resource: "pods", name: pod.metadata.name, uid: pod.metadata.uid }],
         allocation: {
           devices: {
             results: Object.entries(devices).map(([request, device]) => ({
@@ -142,6 +135,31 @@ export class TestNode implements AsyncDisposable {
       },
     });
     return { namespace: "default", name, uid: String(claim.metadata.uid), podUid: String(pod.metadata.uid) };
+  }
+
+  #addPod(name: string, { hostNetwork = false, namedBy = ["main"] }: ClaimOptions): Stored {
+    return this.api.store.add(PODS, {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name, namespace: "default" },
+      spec: {
+        nodeName: NODE,
+        hostNetwork,
+        resourceClaims: [{ name: "net", resourceClaimName: name }],
+        containers: namedBy.map((container) => ({ name: container, resources: { claims: [{ name: "net" }] } })),
+      },
+    });
+  }
+
+  /** Its container `main` names the claim as well. */
+  #alsoClaims(podName: string, claimName: string): Stored {
+    const pod = this.api.store.get(`${PODS}/${podName}`);
+    if (pod === undefined) throw new Error(`there is no pod ${podName}`);
+    const claims = [...((pod.spec?.["resourceClaims"] ?? []) as object[])];
+    claims.push({ name: claimName, resourceClaimName: claimName });
+    const named = claims.map((claim) => ({ name: Reflect.get(claim, "name") }));
+    const containers = [{ name: "main", resources: { claims: named } }];
+    return this.api.store.replace(PODS, { ...pod, spec: { ...pod.spec, resourceClaims: claims, containers } });
   }
 
   /** Kills those that still run, and forgets what they stored: the next one starts afresh. */
