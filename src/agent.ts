@@ -29,6 +29,7 @@ import { faultPoint } from "./lib/fault.ts";
 import type { Logger } from "./lib/log.ts";
 import { Metrics } from "./lib/metrics.ts";
 import { superviseAll } from "./lib/supervise.ts";
+import { netDevicesProblem } from "./nri/net-devices.ts";
 import type { HookRecord } from "./nri/plugin.ts";
 import { SandboxGate } from "./nri/sandbox-gate.ts";
 import { NriSession } from "./nri/session.ts";
@@ -118,6 +119,8 @@ export async function runAgent(
   );
 
   let session: NriSession | undefined;
+  const runtimeMover =
+    config.attach === "oci" ? { problem: () => netDevicesProblem(session?.state.runtime) } : undefined;
   const modeParts: ModeParts = {
     config,
     inventory,
@@ -130,6 +133,7 @@ export async function runAgent(
     log,
     routeTo,
     receiptsUnseen: receipts.unseen !== undefined,
+    runtimeMover,
     runtimeProblem: () =>
       session?.state.synchronised === true
         ? undefined
@@ -142,6 +146,8 @@ export async function runAgent(
     store,
     driver: config.driverName,
     receiptsUnseen: receipts.unseen !== undefined,
+    observer: observers,
+    kernel: kernel.hook,
     log: log.child({ part: "gate" }),
     onRefusal: (reason) => metrics.containerRefused(reason),
     ...mode.gate,
@@ -162,6 +168,7 @@ export async function runAgent(
     readiness({
       nri: session.state,
       nriSocket: config.nriSocket,
+      ...(runtimeMover === undefined ? {} : { runtimeMover: { problem: runtimeMover.problem() } }),
       cdiDirectory: receipts.problem(),
       cdiDir: config.cdiDir,
       cdiIgnored: gate.cdiProblem,

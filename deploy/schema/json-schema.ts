@@ -21,6 +21,7 @@ ResourceClaimTemplate, spec.config[].opaque.parameters of a DeviceClass. Keys wh
 const SECTIONS: Readonly<Record<string, string>> = {
   interface: "The link's own properties in the pod",
   ethtool: "Settings of the link's driver",
+  cpu: "Where the containers that use the device run",
   overridable: "In a DeviceClass only: fields and sections that a claim may set to another value",
 };
 

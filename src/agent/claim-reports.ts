@@ -78,6 +78,10 @@ export class ClaimReports implements AttachObserver {
       );
   }
 
+  cpusDecided(record: ClaimDevice): void {
+    this.#statuses.changed(claimOf(record));
+  }
+
   attachFailed(record: ClaimDevice, error: Error): void {
     this.#trouble(record, { reason: "AttachFailed", message: describeError(error) });
     this.#warnPod(record, "NetworkDeviceAttachFailed", describeError(error));

@@ -1,5 +1,6 @@
 import type { Ferry } from "../attach/ferry.ts";
 import type { Observers } from "../attach/observers.ts";
+import type { PrepareParts } from "../attach/prepare.ts";
 import type { ClaimStore } from "../claims/store.ts";
 import type { Config } from "../config/flags.ts";
 import type { Condition } from "../http/app.ts";
@@ -32,6 +33,8 @@ export interface ModeParts {
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: Logger;
+  /** With `--attach=oci`. */
+  readonly runtimeMover: PrepareParts["runtimeMover"];
   /** Why no sandbox would be seen now, or `undefined`. */
   readonly runtimeProblem: () => string | undefined;
   /** The runtime does not see our CDI directory. */

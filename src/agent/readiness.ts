@@ -7,6 +7,8 @@ import type { NriState } from "../nri/session.ts";
 export interface ReadinessFacts {
   readonly nri: NriState;
   readonly nriSocket: string;
+  /** With `--attach=oci`: why the runtime would not move links. */
+  readonly runtimeMover?: { readonly problem: string | undefined };
   /** Why receipts cannot be written. */
   readonly cdiDirectory: string | undefined;
   readonly cdiDir: string;
@@ -26,8 +28,14 @@ export function readiness(facts: ReadinessFacts): readonly Condition[] {
     receiptsCondition(facts),
     storeCondition(facts),
     inventoryCondition(facts),
+    ...(facts.runtimeMover === undefined ? [] : [attachCondition(facts.runtimeMover)]),
     ...facts.mode,
   ];
+}
+
+function attachCondition({ problem }: { readonly problem: string | undefined }): Condition {
+  const message = problem ?? "the OCI runtime moves links, with a pod's first container";
+  return { name: "attach", ready: problem === undefined, message };
 }
 
 function runtimeCondition({ nri, nriSocket }: ReadinessFacts): Condition {

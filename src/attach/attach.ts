@@ -37,7 +37,9 @@ export async function attachDevice(
     if (record.state === "attached" && (await isInPod(parts, record, netns))) return record;
     const committed = await commit(parts, record, sandbox, netns, late);
     faultPoint("attach.committed");
-    const there = netns === undefined ? committed.record : await attachLink(parts, committed, netns);
+    // What the runtime moves it moves with the first container, which this record and its receipt let through.
+    const isAwaited = netns === undefined || record.plan.movedBy !== undefined;
+    const there = isAwaited ? committed.record : await attachLink(parts, committed, netns);
     const attached: ClaimDevice = { ...there, state: "attached" };
     parts.store.put([attached]);
     return attached;
@@ -64,7 +66,7 @@ async function isInPod(parts: AttachParts, record: ClaimDevice, netns: HeldNetns
   const { attachment } = record;
   if (attachment === undefined) return false;
   const away = { ...record, attachment };
-  if (netns === undefined || !hasLink(away)) return true;
+  if (netns === undefined || record.plan.movedBy !== undefined || !hasLink(away)) return true;
   return findInPod(away, away.attachment, await parts.kernel.listLinks({ netns: { fd: netns.fd } })) !== undefined;
 }
 

@@ -137,7 +137,8 @@ async function findAtHome(
   const link = findOnHost(attachment, await parts.kernel.listLinks({ netns: "host" }));
   if (link === undefined) return undefined;
   // The kernel brings hardware home from a namespace that died, with the programs that the pod attached.
-  const cameByItself = attachment.ifindex !== undefined && link.ifname !== attachment.temporaryName;
+  const wasThere = attachment.ifindex !== undefined || record.plan.movedBy !== undefined;
+  const cameByItself = wasThere && link.ifname !== attachment.temporaryName;
   if (cameByItself) await clear(parts, record, { netns: "host", ifindex: link.ifindex, spare: "all" }, onProblem);
   return link.ifindex;
 }

@@ -27,6 +27,10 @@ export class Observers implements Required<AttachObserver> {
     this.#tell((observer) => observer.receiptFailed?.(record, error));
   }
 
+  cpusDecided(record: ClaimDevice): void {
+    this.#tell((observer) => observer.cpusDecided?.(record));
+  }
+
   cameHome(record: ClaimDevice, problems: readonly string[]): void {
     this.#tell((observer) => observer.cameHome?.(record, problems));
   }

@@ -29,6 +29,8 @@ export interface AttachObserver {
   attachFailed?(record: ClaimDevice, error: Error): void;
   /** The device is in the pod, but a container that names the claim cannot start. */
   receiptFailed?(record: ClaimDevice, error: Error): void;
+  /** A container's CPUs were, or could not be, bound to the device's NUMA node. */
+  cpusDecided?(record: ClaimDevice): void;
   cameHome?(record: ClaimDevice, problems: readonly string[]): void;
   /** The device stays away for now; it is tried again. */
   returnFailed?(record: ClaimDevice, error: Error): void;

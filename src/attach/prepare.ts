@@ -11,6 +11,7 @@ import { faultPoint } from "../lib/fault.ts";
 import { withChildDefaults } from "./child-plan.ts";
 import type { Ferry } from "./ferry.ts";
 import { checkVfMtu } from "./link-settings.ts";
+import { planByRuntime } from "./oci-plan.ts";
 import { checkNames, entersNamespace, hostNetworkSentence, needsHostRules, planAttach } from "./plan.ts";
 import { planBare } from "./plan-bare.ts";
 import { findPublished } from "./recognise.ts";
@@ -52,6 +53,8 @@ export interface PrepareParts {
   readonly store: ClaimStore;
   /** The scanning Worker: what is read here must not stand before a hook. */
   readonly kernel: Kernel;
+  /** With `--attach=oci`: why the runtime would not move links, or `undefined`. Absent with netlink. */
+  readonly runtimeMover?: { readonly problem: () => string | undefined } | undefined;
   /** By name; looks again at the host when it is not known. */
   readonly findDevice: (name: string, signal: AbortSignal) => Promise<Device | undefined>;
 }
@@ -153,6 +156,7 @@ async function planDevice(
     ...(pod.namedBy === undefined ? {} : { namedBy: pod.namedBy }),
     ...(claim.alias === undefined ? {} : { alias: claim.alias }),
     ...(claim.podClaimName === undefined ? {} : { podClaimName: claim.podClaimName }),
+    ...(allocated.config.cpu?.align === "numa" ? { alignsCpus: true as const } : {}),
     published: device,
     plan,
     state: "prepared",
@@ -171,6 +175,11 @@ async function planLink(
   const link = findPublished(device.identity, links);
   if (link === undefined) throw notHere(allocated);
   const host = await parts.kernel.snapshotLink({ netns: "host", ifindex: link.ifindex }, signal);
+  if (parts.runtimeMover !== undefined) {
+    const problem = parts.runtimeMover.problem();
+    if (problem !== undefined) throw new ClaimError(problem);
+    return planOrRefuse(claim, allocated, () => planByRuntime(config, host));
+  }
   const rules = needsHostRules(config, host) ? await parts.kernel.listRules({ netns: "host" }, signal) : [];
   return planOrRefuse(claim, allocated, () => {
     const plan = planAttach(config, host, rules);

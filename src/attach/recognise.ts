@@ -23,13 +23,15 @@ function byName(identity: DeviceIdentity, links: readonly Link[]): Link | undefi
  */
 export function findInPod(record: ClaimDevice, attachment: LinkAttachment, links: readonly Link[]): Link | undefined {
   const { snapshot, temporaryName, ifindex } = attachment;
-  const { child, ifname } = record.plan;
+  const { child, ifname, movedBy } = record.plan;
   const kind = child === undefined ? snapshot.link.kind : child.kind;
   return (
     links.find((link) => link.ifname === temporaryName) ??
     links.find((link) => child === undefined && isSameHardware(snapshot.link, link)) ??
     links.find((link) => link.ifindex === ifindex && link.kind === kind) ??
-    (ifindex === undefined ? undefined : links.find((link) => link.ifname === ifname && link.kind === kind))
+    (ifindex === undefined && movedBy === undefined
+      ? undefined
+      : links.find((link) => link.ifname === ifname && link.kind === kind))
   );
 }
 

@@ -33,6 +33,8 @@ export interface AttachPlan {
   readonly steps: readonly LinkStep[];
   /** What goes into the pod instead of the device itself. */
   readonly child?: ChildPlan;
+  /** The OCI runtime moves the link, with the pod's first container. */
+  readonly movedBy?: "oci";
   /** One sentence for each part of the link's own state that cannot follow it into the pod. */
   readonly leftOut?: readonly string[];
   /** Absent for none. */
@@ -60,6 +62,8 @@ export interface Attachment {
   readonly ifindex?: number;
   /** Of the device; where a child goes in its place, of its link alone. Absent for a device without a link. */
   readonly snapshot?: LinkSnapshot;
+  /** With `alignsCpus`, by container: why its CPUs or memory are elsewhere; empty where they are at the device. */
+  readonly unaligned?: Readonly<Record<string, string>>;
   /** The pod ran without the device for a while. */
   readonly late: boolean;
 }
@@ -87,6 +91,8 @@ export interface ClaimDevice extends DeviceKey {
   readonly podClaimName?: string;
   /** Standalone: the claim's name, under which containers may name it as a CDI device. */
   readonly alias?: string;
+  /** Containers that use the device run at its NUMA node. */
+  readonly alignsCpus?: true;
   /** The device as it was published when it was prepared; published so until Unprepare. */
   readonly published: Device;
   readonly plan: AttachPlan;

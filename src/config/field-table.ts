@@ -142,6 +142,10 @@ const TABLE = {
   "ethtool.coalesce.rxFrames": part("Packets received before an interrupt"),
   "ethtool.coalesce.txUsecs": part("Microseconds from a sent packet to its interrupt"),
   "ethtool.coalesce.txFrames": part("Packets sent before an interrupt"),
+
+  "cpu.align": classOnly(
+    served("`numa`: containers that use the device run on CPUs and memory of its NUMA node, as far as they may"),
+  ),
 } as const satisfies Readonly<Record<string, Field>>;
 
 export type FieldPath = keyof typeof TABLE;
@@ -152,7 +156,7 @@ export const FIELDS: Readonly<Record<FieldPath, Field>> = TABLE;
  * for a later version is not mistaken for a misspelt one.
  */
 export const RESERVED: Readonly<Record<string, readonly string[]>> = {
-  "": ["vf", "driver", "vhostNet", "tun", "umad", "issm", "cpu", "subInterface"],
+  "": ["vf", "driver", "vhostNet", "tun", "umad", "issm", "subInterface"],
   interface: ["mode"],
 };
 
@@ -162,7 +166,7 @@ export const WHOLE_FIELDS: readonly string[] = Object.entries(FIELDS).flatMap(([
 );
 
 /** Objects that only hold fields. */
-export const SECTIONS = ["interface", "ethtool"] as const;
+export const SECTIONS = ["interface", "ethtool", "cpu"] as const;
 
 /** What stands beside a key of the object at `section`: `""`, `interface`, `routes`, `interface.vrf`. */
 export function keysBeside(section: string): readonly string[] {

@@ -16,6 +16,7 @@ import {
   parseInteger,
   parseListenAddress,
   parseMetricsPrefix,
+  parseMover,
   parsePath,
   parsePositiveDurationMs,
   parseText,
@@ -124,6 +125,13 @@ export const FLAGS = {
   netnsDir: flag("netns-dir", "DIR", "/var/run/netns", "where the runtime keeps its namespace files", parsePath),
   sysfsRoot: flag("sysfs-root", "DIR", "/sys", "where sysfs is mounted", parsePath),
   procRoot: flag("proc-root", "DIR", "/proc", "where procfs is mounted", parsePath),
+  attach: flag(
+    "attach",
+    "MOVER",
+    "netlink",
+    "who moves a claimed link into its pod: netlink, netferry does with all that a configuration can ask for; oci, the OCI runtime does by linux.netDevices with the pod's first container, by a name alone (containerd 2.2.1 or CRI-O 1.35, with runc 1.4 or crun 1.22)",
+    parseMover,
+  ),
   runtimeHandlers: flag(
     "runtime-handlers",
     "LIST",

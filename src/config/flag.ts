@@ -93,6 +93,15 @@ export function parseDriverName(text: string): string {
   return text;
 }
 
+const MOVERS = ["netlink", "oci"] as const;
+export type Mover = (typeof MOVERS)[number];
+
+export function parseMover(text: string): Mover {
+  const found = MOVERS.find((known) => known === text);
+  if (found === undefined) throw new Error(`is not one of ${MOVERS.join(", ")}`);
+  return found;
+}
+
 /** As Prometheus allows in metric names. */
 export function parseMetricsPrefix(text: string): string {
   if (!/^([a-zA-Z_:][a-zA-Z0-9_:]*)?$/.test(text))

@@ -46,6 +46,7 @@ describe("parseCommandLine() without a command", () => {
       netnsDir: "/var/run/netns",
       sysfsRoot: "/sys",
       procRoot: "/proc",
+      attach: "netlink",
       runtimeHandlers: ["", "runc", "crun", "youki"],
       metricsPrefix: "dranet_driver_",
       claimMaySet: [],

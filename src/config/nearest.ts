@@ -5,7 +5,7 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   let best: string | undefined;
   const lower = word.toLowerCase();
   // More than a third of the letters wrong is another word, not a typing error.
-  let limit = Math.max(2, Math.floor(word.length / 3)) + 1;
+  let limit = Math.max(word.length < 4 ? 1 : 2, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {
     if (Math.abs(candidate.length - word.length) >= limit) continue; // so many edits it needs at least
     const distance = editDistance(lower, candidate.toLowerCase(), limit);

@@ -6,6 +6,7 @@
 
 import { z } from "zod";
 import { ConfigError } from "../lib/errors.ts";
+import { type CpuConfig, cpuSchema } from "./cpu.ts";
 import { type EthtoolConfig, ethtoolSchema } from "./ethtool.ts";
 import { SECTIONS, WHOLE_FIELDS } from "./field-table.ts";
 import { optional, optionalText } from "./fields.ts";
@@ -26,6 +27,7 @@ export interface NetworkConfig {
   readonly rules?: readonly RuleConfig[];
   readonly neighbors?: readonly NeighborConfig[];
   readonly ethtool?: EthtoolConfig;
+  readonly cpu?: CpuConfig;
 }
 
 /** What a class may say beside its configuration. */
@@ -42,6 +44,7 @@ const sections = {
   rules: optional(z.array(ruleSchema)),
   neighbors: optional(z.array(neighborSchema)),
   ethtool: optional(ethtoolSchema),
+  cpu: optional(cpuSchema),
 };
 
 const RULES = [

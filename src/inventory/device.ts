@@ -20,12 +20,22 @@ export interface DeviceIdentity {
   readonly rdmaName?: string;
 }
 
+/** The NUMA node that a device is at. */
+export interface NumaPlace {
+  readonly node: number;
+  /** As the kernel lists them: `0-3,8`. Empty for a node of memory alone. */
+  readonly cpus: string;
+  readonly hasMemory: boolean;
+}
+
 export interface Device {
   /** DNS label, unique in the pool: `pci-0000-8a-00-0`, `eth1`, `net-…`. */
   readonly name: string;
   readonly identity: DeviceIdentity;
   /** The main link of a VF's PF, by name. */
   readonly pf?: string;
+  /** Absent where nobody knows. */
+  readonly place?: NumaPlace;
   /** By full attribute name, `dra.net/ifName`. Sorted by name. */
   readonly attributes: Readonly<Record<string, AttributeValue>>;
   /** How many claims may have it at once, each a link that stands on it; absent: one, which has it whole. */

@@ -199,7 +199,7 @@ test("devicesOf() knows the link of a VF's PF", () => {
 });
 
 test("devicesOf() publishes the standard NUMA attribute as a list when asked to, and its own as before", () => {
-  const numaNodes = [0, 1].map((id) => ({ id, cpus: [id], package: 0, distances: { 0: 10, 1: 10 } }));
+  const numaNodes = [0, 1].map((id) => ({ id, cpus: [id], package: 0, distances: { 0: 10, 1: 10 }, hasMemory: true }));
   const [device] = offered({ pci: [aFunction(NIC, { numaNode: 1 })], numaNodes }, { ...OPTIONS, listAttributes: true });
   expect(device?.attributes).toMatchObject({
     "dra.net/numaNode": { int: 1 },

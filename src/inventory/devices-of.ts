@@ -1,5 +1,6 @@
 /** From facts to devices: pure, the same facts give the same bytes. */
 
+import { formatCpuList } from "../lib/cpu-list.ts";
 import type { Link } from "../netlink/link.ts";
 import type { LinkLocation } from "../sysfs/net.ts";
 import type { PciDevice } from "../sysfs/pci.ts";
@@ -121,6 +122,7 @@ class Scan {
     return {
       name: pciDeviceName(device.address),
       identity: { pciAddress: device.address, ...(alone === undefined ? {} : { rdmaName: alone.name }) },
+      ...this.#placeOf(device),
       attributes: this.#writer.write({
         ...this.#functionAttributes(device),
         ...rdmaAttributes(alone),
@@ -132,14 +134,16 @@ class Scan {
   /** `own` is the function whose main link this is. */
   #linkDevice(name: string, link: Link, own: PciDevice | undefined): Device {
     const location = this.#locations.get(link.ifindex);
+    const carrier = own ?? this.#carrierOf(link);
     const rdma = rdmaOfLink(this.#facts.rdma.devices, link.ifname, location, own !== undefined);
     const pf = this.#links.get(this.#main.get(own?.physfn ?? "") ?? -1)?.ifname;
     return {
       name,
       ...(pf === undefined ? {} : { pf }),
       identity: linkIdentity(link, own?.address, rdma?.name),
+      ...this.#placeOf(carrier),
       attributes: this.#writer.write({
-        ...(own === undefined ? this.#carriedAttributes(link) : this.#functionAttributes(own)),
+        ...(own === undefined ? this.#carriedAttributes(carrier) : this.#functionAttributes(own)),
         ...linkAttributes({
           link,
           addresses: this.#addresses.get(link.ifindex) ?? [],
@@ -171,17 +175,30 @@ class Scan {
    * A link that stands on a function without being its main one, as that of a subfunction or a macvlan, has the
    * function's place but not its identity: a selector by PCI address means one device.
    */
-  #carriedAttributes(link: Link): Attributes & StandardAttributes {
-    const location = this.#locations.get(bottomLink(link, this.#links).ifindex);
-    const carrier = this.#pci.get(location?.pciAddress ?? "");
+  #carriedAttributes(carrier: PciDevice | undefined): Attributes & StandardAttributes {
     return carrier === undefined ? {} : this.#placeAttributes(carrier);
+  }
+
+  #carrierOf(link: Link): PciDevice | undefined {
+    const location = this.#locations.get(bottomLink(link, this.#links).ifindex);
+    return this.#pci.get(location?.pciAddress ?? "");
+  }
+
+  #numaNodeOf(device: PciDevice): number | undefined {
+    return device.numaNode ?? this.#pci.get(device.physfn ?? "")?.numaNode;
+  }
+
+  #placeOf(device: PciDevice | undefined): Pick<Device, "place"> {
+    const id = device === undefined ? undefined : this.#numaNodeOf(device);
+    const node = this.#facts.numaNodes?.find((one) => one.id === id);
+    if (node === undefined) return {};
+    return { place: { node: node.id, cpus: formatCpuList(node.cpus), hasMemory: node.hasMemory } };
   }
 
   /** A VF is where its PF is, also where the firmware tells it of the PF alone. */
   #placeAttributes(device: PciDevice): Attributes & StandardAttributes {
-    const pf = this.#pci.get(device.physfn ?? "");
-    const numaNode = device.numaNode ?? pf?.numaNode;
-    const pcieRoot = device.pcieRoot ?? pf?.pcieRoot;
+    const numaNode = this.#numaNodeOf(device);
+    const pcieRoot = device.pcieRoot ?? this.#pci.get(device.physfn ?? "")?.pcieRoot;
     const place = {
       ...(numaNode === undefined ? {} : { numaNode }),
       ...(pcieRoot === undefined ? {} : { pcieRoot }),

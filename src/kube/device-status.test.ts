@@ -194,3 +194,26 @@ function find(all: readonly DeviceStatus<DatedCondition>[], name: string) {
 function withoutTimes(one: DeviceStatus<DatedCondition>): DeviceStatus {
   return { ...one, conditions: one.conditions.map(({ lastTransitionTime: _, ...rest }) => rest) };
 }
+
+test("deviceStatuses() says of each container that was made whether it runs at its device", () => {
+  const record = attached([]);
+  const told = (unaligned: Readonly<Record<string, string>>, place = true) => {
+    const { attachment, published } = record;
+    const at = place ? { place: { node: 1, cpus: "4-7", hasMemory: true } } : {};
+    const aligned = { ...record, alignsCpus: true as const, published: { ...published, ...at } };
+    const made = attachment === undefined ? aligned : { ...aligned, attachment: { ...attachment, unaligned } };
+    return deviceStatuses([made], DRIVER, NONE)[0]?.conditions.find(({ type }) => type === "CPUAligned");
+  };
+  expect(told({})).toBeUndefined();
+  expect(told({ main: "", side: "" })).toMatchObject({
+    status: "True",
+    reason: "AtNUMANode",
+    message: "containers of pod ns/p were bound to NUMA node 1: main, side",
+  });
+  expect(told({ main: "", side: "it is bound to CPUs 0-3" })).toMatchObject({
+    status: "False",
+    reason: "BoundElsewhere",
+    message: "pod ns/p, container side: it is bound to CPUs 0-3",
+  });
+  expect(told({ main: "unknown" }, false)).toMatchObject({ status: "False", reason: "NUMANodeUnknown" });
+});

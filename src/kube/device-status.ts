@@ -8,7 +8,14 @@ import { baseRequest, type ClaimDevice, keyText } from "../claims/record.ts";
 import { clampUtf8 } from "./limits.ts";
 
 /** In the order in which they are shown. */
-export const CONDITION_TYPES = ["Ready", "NetworkReady", "RDMALinkReady", "SLAACReady", "AttachedLate"] as const;
+export const CONDITION_TYPES = [
+  "Ready",
+  "NetworkReady",
+  "RDMALinkReady",
+  "SLAACReady",
+  "AttachedLate",
+  "CPUAligned",
+] as const;
 export type ConditionType = (typeof CONDITION_TYPES)[number];
 
 export interface DeviceCondition {
@@ -75,15 +82,49 @@ function conditionsOf(record: ClaimDevice, trouble: Trouble | undefined): readon
   if (record.state === "detaching") return notReady(plan, "Detaching", `${device} is on its way home from ${pod}`);
   if (record.state !== "attached") return [];
   const ready = plan.ifname === undefined ? deviceReady(record, pod) : linkReady(record, plan.ifname, pod);
-  return [...ready, timeliness(record, pod)];
+  return [...ready, timeliness(record, pod), ...cpuAlignment(record, pod)];
+}
+
+/** Of the containers that were made so far. */
+function cpuAlignment({ alignsCpus, attachment, published }: ClaimDevice, pod: string): readonly DeviceCondition[] {
+  const containers = Object.entries(attachment?.unaligned ?? {});
+  if (alignsCpus !== true || containers.length === 0) return [];
+  const elsewhere = containers.filter(([, why]) => why !== "");
+  if (elsewhere.length === 0)
+    return [
+      {
+        type: "CPUAligned",
+        status: "True",
+        reason: "AtNUMANode",
+        message: `containers of ${pod} were bound to NUMA node ${published.place?.node}: ${containers.map(([name]) => name).join(", ")}`,
+      },
+    ];
+  const sentences = elsewhere.map(([name, why]) => `container ${name}: ${why}`).join("; ");
+  return [
+    {
+      type: "CPUAligned",
+      status: "False",
+      reason: published.place === undefined ? "NUMANodeUnknown" : "BoundElsewhere",
+      message: clampUtf8(`${pod}, ${sentences}`, MAX_MESSAGE_BYTES),
+    },
+  ];
 }
 
 function linkReady(
-  { device, request, plan: { child } }: ClaimDevice,
+  { device, request, plan: { child, movedBy } }: ClaimDevice,
   ifname: string,
   pod: string,
 ): readonly DeviceCondition[] {
   const link = child === undefined ? device : `${child.kind} on ${device}`;
+  if (movedBy === "oci")
+    return [
+      {
+        type: "Ready",
+        status: "True",
+        reason: "LeftToRuntime",
+        message: `the OCI runtime moves ${device} of request ${baseRequest(request)} to ${ifname} in ${pod} with the first container`,
+      },
+    ];
   return [
     {
       type: "Ready",

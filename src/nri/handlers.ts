@@ -20,11 +20,24 @@ export interface SandboxContainer {
   /** Fully qualified CDI device names, where the runtime tells (NRI 0.10 and later) or the annotations do. */
   readonly cdiDevices: readonly string[];
   readonly annotations: Readonly<Record<string, string>>;
+  /** `cpuset.cpus` and `cpuset.mems` as they are asked for; empty: no limit. */
+  readonly cpus: string;
+  readonly mems: string;
+}
+
+/** What is to be different in a container. Absent: as it is. */
+export interface ContainerChange {
+  readonly cpus?: string;
+  readonly mems?: string;
+  /** Links that the OCI runtime moves: name on the host → name in the container. */
+  readonly netDevices?: Readonly<Record<string, string>>;
 }
 
 export interface RuntimeInfo {
   readonly name: string;
   readonly version: string;
+  /** Of NRI, where the runtime tells: 0.12 and later. */
+  readonly nriVersion?: string;
 }
 
 export interface SandboxHandlers {
@@ -41,7 +54,7 @@ export interface SandboxHandlers {
   sandboxStopped(sandbox: Sandbox, budget: AbortSignal): Promise<void>;
   sandboxRemoved(sandbox: Sandbox): Promise<void>;
   /** Rejects with a ClaimError to refuse the container. */
-  containerCreating(sandbox: Sandbox, container: SandboxContainer, budget: AbortSignal): Promise<void>;
+  containerCreating(sandbox: Sandbox, container: SandboxContainer, budget: AbortSignal): Promise<ContainerChange>;
   /** The connection is gone. */
   disconnected(): void;
 }

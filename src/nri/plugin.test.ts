@@ -88,7 +88,16 @@ test("Synchronize collects its chunks and repeats `more`", async () => {
   const [snapshot] = handlers.snapshots;
   expect(snapshot?.sandboxes.map((sandbox) => sandbox.id)).toEqual(["s1", "s2"]);
   expect(snapshot?.containers).toEqual([
-    { id: "c1", name: "main", sandboxId: "s1", env: ["A=b"], cdiDevices: ["v/c=d"], annotations: {} },
+    {
+      id: "c1",
+      name: "main",
+      sandboxId: "s1",
+      env: ["A=b"],
+      cdiDevices: ["v/c=d"],
+      annotations: {},
+      cpus: "",
+      mems: "",
+    },
   ]);
 });
 

@@ -12,9 +12,9 @@ import {
 } from "../proto/gen/nri/api_pb.ts";
 import { type CallContext, ServiceRouter } from "../ttrpc/service-router.ts";
 import { Code, StatusError } from "../ttrpc/status.ts";
-import type { RuntimeInfo, Sandbox, SandboxContainer, SandboxHandlers } from "./handlers.ts";
+import type { ContainerChange, RuntimeInfo, Sandbox, SandboxContainer, SandboxHandlers } from "./handlers.ts";
 import { type Ending, HookRunner } from "./hook-runner.ts";
-import { toContainer, toSandbox } from "./translate.ts";
+import { toAdjustment, toContainer, toSandbox } from "./translate.ts";
 
 /** Said explicitly: 0 would ask for all events, and old runtimes refuse a plugin that asks for ones they lack. */
 export const SUBSCRIBED_EVENTS = [
@@ -46,6 +46,7 @@ export interface NriPluginOptions {
 }
 
 type Empty = Record<string, never>;
+type Adjustment = ReturnType<typeof toAdjustment>;
 
 export class NriPlugin {
   readonly router: ServiceRouter;
@@ -93,7 +94,8 @@ export class NriPlugin {
   }
 
   #configure(request: ConfigureRequest): { events: number } {
-    this.#runtime = { name: request.runtimeName, version: request.runtimeVersion };
+    const { runtimeName: name, runtimeVersion: version, NRIVersion: nriVersion } = request;
+    this.#runtime = { name, version, ...(nriVersion === "" ? {} : { nriVersion }) };
     if (request.requestTimeout > 0n) this.#hooks.requestTimeoutMs = Number(request.requestTimeout);
     this.#options.onConfigured(this.#runtime);
     return { events: SUBSCRIBED_EVENTS };
@@ -136,20 +138,21 @@ export class NriPlugin {
   }
 
   /** Answers an error, which makes the kubelet try again later, for as long as the container must not start. */
-  async #createContainer(request: CreateContainerRequest, context: CallContext): Promise<Empty> {
+  async #createContainer(request: CreateContainerRequest, context: CallContext): Promise<Adjustment> {
     if (request.pod === undefined || request.container === undefined) {
       throw new StatusError(Code.INVALID_ARGUMENT, "CreateContainer names no pod or no container");
     }
     const sandbox = toSandbox(request.pod);
     const container = toContainer(request.container);
+    let change: ContainerChange = {};
     const ending = await this.#hooks.run(context, async (budget) => {
       await this.#snapshotTaken;
-      if (!budget.aborted) await this.#options.handlers.containerCreating(sandbox, container, budget);
+      if (!budget.aborted) change = await this.#options.handlers.containerCreating(sandbox, container, budget);
     });
     const refusal = refusalOf(ending, sandbox, container);
     const outcome = refusal === undefined ? "done" : "refused";
     this.#record("CreateContainer", outcome, ending, this.#options.handlers.concerns(sandbox));
-    if (refusal === undefined) return {};
+    if (refusal === undefined) return toAdjustment(change);
     this.#options.log.warn("container refused", {
       ...fieldsOf(sandbox),
       container: container.name,

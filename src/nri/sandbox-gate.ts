@@ -1,11 +1,15 @@
+import { alignContainer } from "../attach/align-container.ts";
 import type { Ferry } from "../attach/ferry.ts";
+import type { AttachObserver } from "../attach/parts.ts";
 import type { Reconciler } from "../attach/reconciler.ts";
+import { runtimeMoves } from "../attach/runtime-moves.ts";
 import { cdiAliasId, cdiDeviceId, markerIn } from "../cdi/receipt.ts";
 import { baseRequest, type ClaimDevice } from "../claims/record.ts";
 import type { ClaimStore } from "../claims/store.ts";
+import type { Kernel } from "../kernel/calls.ts";
 import { ClaimError, describeError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
-import type { RuntimeInfo, Sandbox, SandboxContainer, SandboxHandlers } from "./handlers.ts";
+import type { ContainerChange, RuntimeInfo, Sandbox, SandboxContainer, SandboxHandlers } from "./handlers.ts";
 
 export interface GateParts {
   readonly ferry: Ferry;
@@ -14,6 +18,9 @@ export interface GateParts {
   readonly driver: string;
   /** The runtime does not see our CDI directory: no container is asked for a receipt. */
   readonly receiptsUnseen?: boolean;
+  readonly observer: AttachObserver;
+  /** The Worker of the hooks. */
+  readonly kernel: Pick<Kernel, "listLinks">;
   readonly log: Logger;
   /** After each connect: all sandboxes that there are. */
   readonly sandboxesKnown?: (sandboxes: readonly Sandbox[]) => void;
@@ -91,7 +98,11 @@ export class SandboxGate implements SandboxHandlers {
     await this.sandboxStopped(sandbox, AbortSignal.abort());
   }
 
-  async containerCreating(sandbox: Sandbox, container: SandboxContainer, budget: AbortSignal): Promise<void> {
+  async containerCreating(
+    sandbox: Sandbox,
+    container: SandboxContainer,
+    budget: AbortSignal,
+  ): Promise<ContainerChange> {
     // Again, since the sandbox's hook may have been answered before this was done, or could be.
     await this.#prepare(sandbox);
     const unprepared = this.#unprepared.get(sandbox.id);
@@ -99,6 +110,11 @@ export class SandboxGate implements SandboxHandlers {
     await this.#attached(sandbox, budget);
     for (const record of this.#parts.store.ofPod(sandbox.podUid)) this.#checkReceipt(record, sandbox, container);
     this.#checkStrangers(sandbox, container);
+    const { store, observer, log } = this.#parts;
+    const ofPod = store.ofPod(sandbox.podUid);
+    const used = ofPod.filter((record) => this.#uses(record, container));
+    const netDevices = await runtimeMoves(this.#parts.kernel, ofPod);
+    return { ...alignContainer({ store, observer, log }, used, container), netDevices };
   }
 
   disconnected(): void {
@@ -169,6 +185,12 @@ export class SandboxGate implements SandboxHandlers {
       record.namedBy?.includes(container.name) === true ||
       ids.some((id) => container.cdiDevices.includes(id) || annotated.includes(id))
     );
+  }
+
+  /** One that names the claim; where no container does, or nobody knows which do, every one of the pod's. */
+  #uses(record: ClaimDevice, container: SandboxContainer): boolean {
+    const isForAll = record.namedBy === undefined || record.namedBy.length === 0;
+    return isForAll || markerIn(container.env, record.claimUid) !== undefined || this.#names(record, container);
   }
 
   /** A receipt of a claim that is another pod's. */

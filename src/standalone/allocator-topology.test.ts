@@ -26,6 +26,7 @@ const NODES: readonly NumaNode[] = [0, 1, 2, 3].map((id) => ({
   id,
   cpus: [id],
   package: id >> 1,
+  hasMemory: true,
   distances: Object.fromEntries(
     [0, 1, 2, 3].map((other) => [other, other === id ? 10 : other >> 1 === id >> 1 ? 12 : 21]),
   ),

@@ -15,6 +15,7 @@ const MACHINE = {
   "devices/system/node/node10/cpulist": "\n",
   "devices/system/node/node10/distance": "24 24 24 24 10\n",
   "devices/system/node/online": "0-3,10\n",
+  "devices/system/node/has_memory": "0-2,10\n",
   ...Object.fromEntries(
     [0, 2, 4, 6].map((cpu) => [
       `devices/system/cpu/cpu${cpu}/topology/physical_package_id`,
@@ -33,7 +34,14 @@ test("readNumaNodes() reads CPUs, sockets and distances, by id", () => {
     [3, 1],
     [10, undefined],
   ]);
-  expect(nodes[2]).toEqual({ id: 2, cpus: [4, 5], package: 1, distances: { 0: 21, 1: 21, 2: 10, 3: 12, 10: 24 } });
+  expect(nodes[2]).toEqual({
+    id: 2,
+    cpus: [4, 5],
+    package: 1,
+    distances: { 0: 21, 1: 21, 2: 10, 3: 12, 10: 24 },
+    hasMemory: true,
+  });
+  expect(nodes[3]?.hasMemory).toBe(false);
   expect(nodes[4]?.cpus).toEqual([]);
 });
 
@@ -44,7 +52,7 @@ test("nearNodes() lists the node first, then its socket's others, and no node of
 });
 
 test("nearNodes() lists of the socket only the nodes at the least distance", () => {
-  const at = (id: number, ...row: number[]) => ({ id, cpus: [id], package: 0, distances: { ...row } });
+  const at = (id: number, ...row: number[]) => ({ id, cpus: [id], package: 0, distances: { ...row }, hasMemory: true });
   const nodes = [at(0, 10, 12, 16), at(1, 12, 10, 12), at(2, 16, 12, 10)];
   expect([0, 1, 2].map((id) => nearNodes(id, nodes))).toEqual([
     [0, 1],

@@ -11,6 +11,7 @@ export interface NumaNode {
   readonly package?: number;
   /** By node id: the ACPI SLIT's relative distances, 10 to itself. */
   readonly distances: Readonly<Record<number, number>>;
+  readonly hasMemory: boolean;
 }
 
 /** By id. None where the kernel was built without NUMA. */
@@ -20,10 +21,19 @@ export function readNumaNodes(sysfsRoot: string): NumaNode[] {
     .flatMap((name) => /^node(\d+)$/.exec(name)?.[1] ?? [])
     .map(Number)
     .sort((a, b) => a - b);
-  return ids.map((id) => readNode(sysfsRoot, `${directory}/node${id}`, id, ids));
+  const withMemory = parseCpuList(readText(`${directory}/has_memory`) ?? "");
+  return ids.map((id) => ({
+    ...readNode(sysfsRoot, `${directory}/node${id}`, id, ids),
+    hasMemory: withMemory?.includes(id) ?? false,
+  }));
 }
 
-function readNode(sysfsRoot: string, directory: string, id: number, ids: readonly number[]): NumaNode {
+function readNode(
+  sysfsRoot: string,
+  directory: string,
+  id: number,
+  ids: readonly number[],
+): Omit<NumaNode, "hasMemory"> {
   const cpus = parseCpuList(readText(`${directory}/cpulist`) ?? "") ?? [];
   // One column for each node that is online, in the order of their ids.
   const columns = (readText(`${directory}/distance`) ?? "").split(/\s+/).map(Number);

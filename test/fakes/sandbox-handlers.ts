@@ -1,5 +1,11 @@
 /** Handlers that write down what they hear, and behave as a test tells them. */
-import type { RuntimeInfo, Sandbox, SandboxContainer, SandboxHandlers } from "../../src/nri/handlers.ts";
+import type {
+  ContainerChange,
+  RuntimeInfo,
+  Sandbox,
+  SandboxContainer,
+  SandboxHandlers,
+} from "../../src/nri/handlers.ts";
 
 type Behaviour = (budget: AbortSignal) => Promise<void>;
 
@@ -12,6 +18,8 @@ export class RecordingHandlers implements SandboxHandlers {
   runtime: RuntimeInfo | undefined;
   /** Names of the pods that have a claim of ours. */
   readonly concerned = new Set<string>();
+  /** What is to be different in every container. */
+  change: ContainerChange = {};
   onSynchronize: () => Promise<void> = async () => undefined;
   onStarted: Behaviour = async () => undefined;
   onStopped: Behaviour = async () => undefined;
@@ -46,9 +54,14 @@ export class RecordingHandlers implements SandboxHandlers {
     this.#hear("removed", sandbox);
   }
 
-  async containerCreating(sandbox: Sandbox, container: SandboxContainer, budget: AbortSignal): Promise<void> {
+  async containerCreating(
+    sandbox: Sandbox,
+    container: SandboxContainer,
+    budget: AbortSignal,
+  ): Promise<ContainerChange> {
     this.heard.push(`creating ${sandbox.podName}/${container.name}`);
     await this.onCreating(budget);
+    return this.change;
   }
 
   disconnected(): void {

@@ -112,6 +112,25 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
   );
 
   test(
+    "a change of CPUs and memory nodes holds in the container",
+    async () => {
+      const pod = await run("bound");
+      const allowed = async () => {
+        const containerId = await pods.launch(pod, { name: `c${hooks.length}` });
+        const { stdout } = await pods.exec(containerId, "grep", "s_allowed_list", "/proc/self/status");
+        return stdout.match(/[\d,-]+$/gm);
+      };
+      const [cpus, mems] = (await allowed()) ?? [];
+      const first = cpus?.match(/^\d+/)?.[0] ?? "";
+      handlers.change = { cpus: first, mems: mems ?? "" };
+      expect(await allowed()).toEqual([first, mems ?? ""]);
+      handlers.change = {};
+      expect(await allowed()).toEqual([cpus ?? "", mems ?? ""]);
+    },
+    TEST_LIMIT_MS,
+  );
+
+  test(
     "a restart of containerd brings a new session, whose snapshot lists the live pod",
     async () => {
       const pod = await run("survivor");

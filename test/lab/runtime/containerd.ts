@@ -17,6 +17,8 @@ export interface ContainerdOptions {
   /** sid has containerd 2.x, trixie 1.7. */
   readonly suite: "sid" | "trixie";
   readonly runtime?: OciRuntime;
+  /** A folder with another containerd than the suite's, and its shim. */
+  readonly build?: { readonly bin: string; readonly version: string };
   /** How long containerd waits for a plugin; default 2000. */
   readonly requestTimeoutMs?: number;
   /** Default true, also for 1.7, whose own default is false. */
@@ -52,9 +54,10 @@ export async function startContainerd(options: ContainerdOptions): Promise<Conta
   for (const folder of [paths.cdi, paths.cni, paths.logs, paths.nriPlugins, paths.nriConfig, paths.opt]) {
     mkdirSync(folder, { recursive: true });
   }
-  const bin = join(containerd.root, "usr/bin");
+  const bin = options.build?.bin ?? join(containerd.root, "usr/bin");
+  const version = options.build?.version ?? containerd.version;
   const toml = containerdToml({
-    version: containerd.version.startsWith("1.") ? 2 : 3,
+    version: version.startsWith("1.") ? 2 : 3,
     dir,
     shim: join(bin, "containerd-shim-runc-v2"),
     ociRuntime: oci.path,
@@ -66,7 +69,7 @@ export async function startContainerd(options: ContainerdOptions): Promise<Conta
   writeFileSync(paths.config, toml);
   writeFileSync(join(paths.cni, "10-lab.conflist"), cniConfig(dir, randomSubnet()));
   const versions = {
-    containerd: containerd.version,
+    containerd: version,
     cni: cni.version,
     oci: `${options.runtime ?? "runc"} ${oci.version}`,
   };
@@ -199,7 +202,8 @@ export class Containerd implements AsyncDisposable {
   async #answers(): Promise<boolean> {
     try {
       const { status } = await this.cri.call(RuntimeService.method.status, {}, 1_000);
-      return status?.conditions.every((condition) => condition.status) === true;
+      const isReady = (type: string) => status?.conditions.some((at) => at.type === type && at.status) === true;
+      return isReady("RuntimeReady") && isReady("NetworkReady"); // another one tells of deprecated settings
     } catch {
       return false; // not yet: the caller asks again until its limit
     }

@@ -35,6 +35,8 @@ export interface ContainerOptions {
   /** Fully qualified CDI device ids. */
   readonly cdiDevices?: readonly string[];
   readonly attempt?: number;
+  /** As a kubelet's CPU and memory managers bind a container. */
+  readonly cpuset?: { readonly cpusetCpus: string; readonly cpusetMems: string };
 }
 
 export interface Exec {
@@ -90,7 +92,10 @@ export class Pods {
         annotations: { ...options.annotations },
         logPath: `${pod.name}_${options.name}.log`,
         CDIDevices: (options.cdiDevices ?? []).map((id) => ({ name: id })),
-        linux: { securityContext: { capabilities: { addCapabilities: ["NET_RAW"] } } }, // for ping
+        linux: {
+          securityContext: { capabilities: { addCapabilities: ["NET_RAW"] } }, // for ping
+          ...(options.cpuset === undefined ? {} : { resources: options.cpuset }),
+        },
       },
     });
     return containerId;
