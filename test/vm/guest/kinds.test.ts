@@ -8,6 +8,7 @@ import { planAttach } from "../../../src/attach/plan.ts";
 import { readClassConfig } from "../../../src/config/network-config.ts";
 import { kernelCalls } from "../../../src/kernel/serve.ts";
 import { HeldTestNetns } from "../../lab/held-netns.ts";
+import { eventually } from "../../lab/netns.ts";
 import { failOnLeaks } from "../../leaks.ts";
 
 failOnLeaks();
@@ -23,11 +24,11 @@ class Lab implements Disposable {
     this.host.ip("link", "set", "d0", "up");
   }
 
-  /** Gives a new namespace what the configuration says of d0: a child, or else d0 itself. Does the steps twice. */
-  attach(config: object, pod = this.pod()): HeldTestNetns {
+  /** Gives the namespace what the configuration says of the link: a child, or else itself. Does the steps twice. */
+  attach(config: object, pod = this.pod(), ifname = "d0"): HeldTestNetns {
     const read = readClassConfig(config);
     if ("problems" in read) throw new Error(JSON.stringify(read.problems));
-    const snapshot = this.calls.snapshotLink({ netns: this.host.ref, ifindex: this.host.ifindexOf("d0") });
+    const snapshot = this.calls.snapshotLink({ netns: this.host.ref, ifindex: this.host.ifindexOf(ifname) });
     const { child, steps } = planAttach(read.config, snapshot);
     const lower = snapshot.link.ifindex;
     const { ifindex } =
@@ -132,6 +133,30 @@ test("a link takes addresses and routes of both families into a VRF, which a sec
   lab.host.ip("link", "set", "d0", "up");
   lab.attach({ interface: { name: "net2", type: "MACVLAN", vrf } }, pod);
   expect(pod.json("link", "show", "dev", "net2")[0].master).toBe("blue");
+});
+
+test("two namespaces reach each other by the VRF of a third, which forwards by nothing else", async () => {
+  using lab = new Lab();
+  for (const n of [1, 2]) {
+    lab.host.ip("link", "add", `pod${n}`, "type", "veth", "peer", "name", `rtr${n}`);
+    for (const end of ["pod", "rtr"]) lab.host.ip("link", "set", `${end}${n}`, "up");
+  }
+  const vrf = { name: "test-vrf" };
+  const [router, one, two] = [lab.pod(), lab.pod(), lab.pod()];
+  for (const pod of [router, one, two]) pod.exec("sh", "-c", "echo 0 > /proc/sys/net/ipv4/ip_forward");
+  for (const [n, pod] of [one, two].entries()) {
+    const network = `10.10.${n + 1}`;
+    const end = { interface: { name: "eth1", addresses: [`${network}.1/24`], vrf } };
+    lab.attach({ ...end, routes: [{ destination: "0.0.0.0/0", gateway: `${network}.2` }] }, pod, `pod${n + 1}`);
+    const side = { name: `eth${n + 1}`, addresses: [`${network}.2/24`], forwarding: true, vrf };
+    lab.attach({ interface: side }, router, `rtr${n + 1}`);
+  }
+  await eventually("the other side answers", () =>
+    one.exec("ping", "-c", "1", "-W", "5", "-I", "test-vrf", "10.10.2.1"),
+  );
+  expect(router.sysctl("net/ipv4/ip_forward")).toBe("0");
+  // Who does not ask by the VRF does not get there.
+  expect(() => one.exec("ping", "-c", "1", "-W", "1", "10.10.2.1")).toThrow("unreachable");
 });
 
 test("a VRF is not made of another link, nor of a VRF with another table", () => {
