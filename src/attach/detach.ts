@@ -20,6 +20,7 @@ import { type AttachParts, logFields } from "./parts.ts";
 import { findInPod, findOnHost } from "./recognise.ts";
 import { makeAnew } from "./recreate.ts";
 import { restoreSteps } from "./restore.ts";
+import { vrfNames } from "./vrf.ts";
 
 /**
  * Brings the device home from wherever it is and answers its record, `prepared`. The receipt goes first, so that no
@@ -100,7 +101,9 @@ async function clear(
   const { snapshot } = record.attachment;
   const { removed, problems } = await parts.kernel.clearLink({ ...where, programs: programsOf(snapshot) });
   const fields = { ...logFields(record), ifname: snapshot.link.ifname };
-  if (removed.length > 0) parts.log.info("what the pod put on the link was taken off", { ...fields, removed });
+  const own = vrfNames(record.plan).map((name) => `master ${name}`);
+  const byPod = removed.filter((what) => !own.includes(what));
+  if (byPod.length > 0) parts.log.info("what the pod put on the link was taken off", { ...fields, removed: byPod });
   for (const problem of problems) {
     parts.log.warn("what the pod put on the link is still there", { ...fields, problem });
     onProblem(problem);

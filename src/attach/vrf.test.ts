@@ -4,7 +4,7 @@ import { parseNetworkConfig } from "../config/network-config.ts";
 import type { Address } from "../netlink/address.ts";
 import type { Route } from "../netlink/route.ts";
 import { needsHostRules, planAttach } from "./plan.ts";
-import { checkVrfs, vrfOf } from "./vrf.ts";
+import { checkVrfs, vrfNames, vrfOf } from "./vrf.ts";
 
 const address: Address = { ifindex: 7, family: "ipv4", local: "10.0.0.5", prefixLength: 24, scope: 0, flags: 0x80 };
 const route = (over: Partial<Route>): Route => ({
@@ -65,6 +65,11 @@ test("planAttach() joins the VRF before addresses, and puts every route into its
   expect(made.leftOut).toEqual([
     "route 10.9.0.0/16 of table 100 stays on the host: that of table 254 takes its place in VRF red",
   ]);
+});
+
+test("vrfNames() tells what a return takes off as netferry's own", () => {
+  expect(vrfNames(plan("net1", { name: "red" }).plan)).toEqual(["red"]);
+  expect(vrfNames({ ifname: "net1", steps: [{ op: "up" }] })).toEqual([]);
 });
 
 test("checkVrfs() lets links share a VRF, and refuses VRFs that are mixed up", () => {

@@ -49,6 +49,11 @@ export function routesInVrf(
   return { routes: [...kept.values()].map((route) => ({ ...route, table: vrf.table })), leftOut };
 }
 
+/** Of the VRFs that a plan puts its link into. */
+export function vrfNames({ steps }: AttachPlan): readonly string[] {
+  return steps.flatMap((step) => (step.op === "joinVrf" ? [step.name] : []));
+}
+
 /** Refuses plans of one pod whose VRFs would be mixed up with each other, or with links. Several links may share one. */
 export function checkVrfs(plans: readonly { readonly device: string; readonly plan: AttachPlan }[]): void {
   const vrfs = plans.flatMap(({ device, plan }) =>

@@ -69,7 +69,7 @@ test("three pods route through their VRFs, and the links come home as they were"
   const names = ["vrf-pod-1", "vrf-rtr-1", "vrf-pod-2", "vrf-rtr-2"];
   await eventually("no address is tentative", () => !ip("addr").includes("tentative"));
   const before = names.map(hostState);
-  await node.agent();
+  const agent = await node.agent();
   const pods = [
     await startPod("pod-1", {
       "vrf-pod-1": {
@@ -106,6 +106,7 @@ test("three pods route through their VRFs, and the links come home as they were"
     if (state !== undefined) await expectHostState(name, state);
   }
   expect(hasLink("test-vrf")).toBe(false);
+  expect(agent.log.filter(({ message }) => message.includes("what the pod put on the link"))).toEqual([]);
 });
 
 test("a link takes its own routes and addresses into the VRF", async () => {
