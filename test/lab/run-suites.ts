@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { isBuilt } from "./cluster/build.ts";
-import { containerdModule, kubernetesModule, newestRelease, releases } from "./cluster/modules.ts";
+import { containerdModule, helmModule, kubernetesModule, newestRelease, releases } from "./cluster/modules.ts";
 import { planReleases } from "./cluster/plan.ts";
 import { NO_TESTS, type SuiteResult, sumOf } from "./junit.ts";
 import { SuiteRunner } from "./suite-runner.ts";
@@ -90,7 +90,7 @@ function chosenReleases({ fileMinutes = 0 }: Suite): readonly string[] {
 }
 
 function isReady(release: string): boolean {
-  return [containerdModule(), kubernetesModule(release)].every(isBuilt);
+  return [containerdModule(), helmModule(), kubernetesModule(release)].every(isBuilt);
 }
 
 async function succeeds(what: string, script: readonly string[], isNeeded: boolean): Promise<SuiteResult> {

@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { clusterBinaries } from "./binaries.ts";
+import { type BuildRecord, build } from "./build.ts";
 import { type Cluster, openCluster, PART_NAMES, startCluster } from "./cluster.ts";
-import { newestRelease, releases } from "./modules.ts";
+import { helmModule, newestRelease, releases } from "./modules.ts";
 
 const USAGE = `./dev cluster COMMAND
   up [--release 1.NN] [--feature-gates A=true,B=false] [--apis GROUP/VERSION,...]
@@ -88,17 +89,24 @@ function status(): number {
 async function buildOnly(): Promise<number> {
   const { values } = parseArgs({ args, options: { release: { type: "string", default: newestRelease() } } });
   const wanted = values.release === "all" ? releases() : [values.release];
+  const say = (line: string) => console.error(`cluster: ${line}`);
   for (const release of wanted) {
-    const { builds } = await clusterBinaries({ release, say: (line) => console.error(`cluster: ${line}`) });
-    console.log(`Kubernetes ${release}`);
-    for (const { program, version, seconds, bytes, go, cpus } of builds) {
-      const size = `${(bytes / 1e6).toFixed(1)} MB`.padStart(9);
-      console.log(
-        `  ${program.padEnd(24)} ${version.padEnd(9)} ${size} ${seconds.toFixed(1).padStart(7)} s  Go ${go}, ${cpus} processors`,
-      );
-    }
+    const { builds } = await clusterBinaries({ release, say });
+    showBuilds(`Kubernetes ${release}`, builds);
   }
+  const { records } = await build(helmModule(), say);
+  showBuilds("Helm, for the chart's test", records);
   return 0;
+}
+
+function showBuilds(title: string, builds: readonly BuildRecord[]): void {
+  console.log(title);
+  for (const { program, version, seconds, bytes, go, cpus } of builds) {
+    const size = `${(bytes / 1e6).toFixed(1)} MB`.padStart(9);
+    console.log(
+      `  ${program.padEnd(24)} ${version.padEnd(9)} ${size} ${seconds.toFixed(1).padStart(7)} s  Go ${go}, ${cpus} processors`,
+    );
+  }
 }
 
 /** Throws when there is none. */
