@@ -1,6 +1,7 @@
 import { Database, SQLiteError } from "bun:sqlite";
 import { closeSync, existsSync, mkdirSync, openSync, readSync } from "node:fs";
 import { dirname } from "node:path";
+import { ProfileRecords } from "./profile-records.ts";
 import { atHome, type ClaimDevice, type DeviceKey, keyText } from "./record.ts";
 
 const SCHEMA_VERSION = 1;
@@ -27,6 +28,7 @@ const SCHEMA = `
  * One process at a time owns it. A row of another boot is taken as prepared: after a reboot no namespace is left.
  */
 export class ClaimStore implements Disposable {
+  readonly profiles: ProfileRecords;
   readonly #db: Database;
   readonly #bootId: string;
   readonly #records = new Map<string, ClaimDevice>();
@@ -34,6 +36,7 @@ export class ClaimStore implements Disposable {
   private constructor(db: Database, bootId: string) {
     this.#db = db;
     this.#bootId = bootId;
+    this.profiles = new ProfileRecords(db, (write) => this.#durably(write));
     for (const row of db.query<{ boot_id: string; record: string }, []>("SELECT boot_id, record FROM devices").all()) {
       const record = JSON.parse(row.record) as ClaimDevice;
       this.#records.set(keyText(record), row.boot_id === bootId ? record : atHome(record));
@@ -109,9 +112,14 @@ export class ClaimStore implements Disposable {
     for (const record of records) this.#records.set(keyText(record), record);
   }
 
-  /** Forgets all devices of a claim, durably. */
+  /** Forgets all devices of a claim, and has its profiles to be released, durably and at once. */
   removeClaim(claimUid: string): void {
-    this.#durably(() => this.#db.query("DELETE FROM devices WHERE claim_uid = ?").run(claimUid));
+    this.#durably(() =>
+      this.#db.transaction(() => {
+        this.#db.query("DELETE FROM devices WHERE claim_uid = ?").run(claimUid);
+        this.profiles.releaseClaim(claimUid);
+      })(),
+    );
     for (const record of this.ofClaim(claimUid)) this.#records.delete(keyText(record));
   }
 
