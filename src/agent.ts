@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { keepCodeSmall } from "./agent/idle-code.ts";
 import type { Mode, ModeParts } from "./agent/mode.ts";
+import { ProviderSeat } from "./agent/providers.ts";
 import { readiness } from "./agent/readiness.ts";
 import { Ferry } from "./attach/ferry.ts";
 import { HeldNamespaces } from "./attach/held-namespaces.ts";
@@ -66,7 +67,15 @@ export async function runAgent(
   const receipts = new Receipts(config.cdiDir, config.driverName, containerRoot, metadata);
   const routeTo = new Set<string>();
   const heldDevices = (): readonly Device[] => store.records.map((record) => record.published);
-  const inventory = new Inventory({
+  const providers = new ProviderSeat({
+    config,
+    store,
+    metrics,
+    clock,
+    log: log.child({ part: "providers" }),
+    onChange: () => inventory.requestScan(),
+  });
+  const inventory: Inventory = new Inventory({
     scan: (signal) =>
       kernel.scan.scan({ sysfsRoot: config.sysfsRoot, procRoot: config.procRoot, routeTo: [...routeTo] }, signal),
     options: {
@@ -75,6 +84,7 @@ export async function runAgent(
       listAttributes: config.featureGates.DRAListTypeAttributes,
       pciNames: loadPciNames(process.env["PCIDB_PATH"]),
     },
+    enrich: (devices, facts) => providers.enrich(devices, facts),
     filter: (device) => filter(device.attributes).keep,
     sharing: { isShareable, maxShares: config.maxShares },
     held: heldDevices,
@@ -128,6 +138,7 @@ export async function runAgent(
     ferry,
     observers,
     kernel: kernel.scan,
+    providers,
     metrics,
     clock,
     log,
@@ -195,6 +206,7 @@ export async function runAgent(
           render: () => {
             metrics.setReceipts(receipts.claims().length);
             metrics.setHeldNamespaces(held.count);
+            metrics.setPendingReleases(store.profiles.released.length);
             metrics.setDevices(devicesByState());
             metrics.setLastScan(inventory.lastScanMs ?? 0);
             return metrics.render();
@@ -211,6 +223,7 @@ export async function runAgent(
     reconciler: (signal) => reconciler.run(signal),
     kernel: (signal) => untilDead(kernel, signal),
     code: (signal) => keepCodeSmall(clock, log, signal),
+    providers: (signal) => providers.run(signal),
     ...mode.tasks,
   });
   log.info("agent stops");

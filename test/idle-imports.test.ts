@@ -43,6 +43,12 @@ test.each(["src/main.ts", "src/cli/run.ts", "src/agent/cluster.ts", "src/agent/s
   },
 );
 
+test("clouds are loaded when there is one to ask, and their schemas when it has answered", () => {
+  expect(chainsTo("src/cli/run.ts", /\/providers\//)).toEqual([]);
+  expect(chainsTo("src/providers/providers.ts", ON_DEMAND)).toEqual([]);
+  expect(chainsTo("src/providers/read-cloud.ts", ON_DEMAND)).not.toEqual([]);
+});
+
 test.each(["src/cli/run.ts", "src/agent/standalone.ts"])("%s loads no gRPC: only the kubelet speaks it", (entry) => {
   expect(chainsTo(entry, GRPC)).toEqual([]);
 });

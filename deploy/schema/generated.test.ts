@@ -32,7 +32,7 @@ test("the published schema says what a value may be, and what becomes of it", ()
     enum: ["Passthrough", "IPVLAN", "MACVLAN", "VLAN"],
     "x-netferry": { served: true },
   });
-  expect(schemaAt(schema, "profile")).toMatchObject({ "x-netferry": { served: false } });
+  expect(schemaAt(schema, "profile")).toMatchObject({ "x-netferry": { served: true } });
   expect(schemaAt(schema, "ethtool.rings")).toMatchObject({ "x-netferry": { setBy: ["DeviceClass"] } });
   expect(schemaAt(schema, "routes")?.items).toMatchObject({ additionalProperties: false, required: ["destination"] });
   expect(schemaAt(schema, "routes[].destination")).toMatchObject({ type: "string" });

@@ -12,6 +12,8 @@ import type { PodFacts } from "../kube/pods.ts";
 import { ClaimError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { allocatedClaim } from "./allocated-claim.ts";
+import { withLayers } from "./config-layers.ts";
+import type { ProviderSeat } from "./providers.ts";
 import { handlerProblem } from "./runtime-handler.ts";
 
 /** Hears what becomes of claims; a call returns at once. */
@@ -23,6 +25,7 @@ export interface ClaimReporter {
 
 export interface ClusterClaimsParts extends PrepareParts {
   readonly client: Pick<KubeClient, "get">;
+  readonly providers: ProviderSeat;
   readonly driver: string;
   readonly authority: Authority;
   readonly reports: ClaimReporter;
@@ -77,7 +80,8 @@ export class ClusterClaims implements ClaimsService {
     const pod = await this.#consumer(facts, named, signal);
     const problem = this.#parts.runtimeProblem();
     if (problem !== undefined) throw new ClaimError(problem);
-    const allocated = await allocatedClaim(facts, this.#parts.authority);
+    const asked = await allocatedClaim(facts, this.#parts.authority);
+    const allocated = await withLayers(this.#parts, asked, pod, signal);
     const records = await prepareClaim(this.#parts, allocated, pod, signal);
     this.#parts.log.info("claim prepared", {
       claimUid: facts.uid,
@@ -92,9 +96,11 @@ export class ClusterClaims implements ClaimsService {
   }
 
   async unprepare(ref: ClaimRef, _signal: AbortSignal): Promise<void> {
-    if (this.#parts.store.ofClaim(ref.uid).length === 0) return;
+    const { store } = this.#parts;
+    // A profile may be held although no device was prepared.
+    if (store.ofClaim(ref.uid).length === 0 && store.profiles.ofClaim(ref.uid).length === 0) return;
     await this.#parts.ferry.detachClaim(ref.uid);
-    this.#parts.store.removeClaim(ref.uid);
+    store.removeClaim(ref.uid);
     this.#parts.reports.unprepared(ref);
     this.#parts.log.info("claim unprepared", { claimUid: ref.uid, claim: `${ref.namespace}/${ref.name}` });
     this.#parts.onChange();

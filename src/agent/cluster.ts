@@ -3,6 +3,7 @@
 import { DraServer } from "../dra/server.ts";
 import type { Condition } from "../http/app.ts";
 import { openKubeClient } from "../kube/client/open.ts";
+import type { Node } from "../kube/client/wire.ts";
 import { SlicePublisher } from "../kube/publisher.ts";
 import { serverAddresses } from "../kube/server-addresses.ts";
 import { version } from "../lib/version.ts";
@@ -10,6 +11,9 @@ import { ClaimReports } from "./claim-reports.ts";
 import { ClusterClaims } from "./cluster-claims.ts";
 import { findDevice } from "./find-device.ts";
 import type { Mode, ModeParts } from "./mode.ts";
+
+/** For the labels of the Node, which are asked for when nobody waits. */
+const NODE_LIMIT_MS = 2_000;
 
 export async function clusterMode(parts: ModeParts): Promise<Mode> {
   const { config, inventory, log, metrics, clock } = parts;
@@ -32,6 +36,11 @@ export async function clusterMode(parts: ModeParts): Promise<Mode> {
     log: log.child({ part: "reports" }),
   });
   parts.observers.add(reports);
+  parts.providers.nodeLabels = async (signal) => {
+    const path = `/api/v1/nodes/${config.nodeName}`;
+    const node = await client.get<Node>(path, { signal, timeoutMs: NODE_LIMIT_MS });
+    return node.metadata?.labels ?? {};
+  };
   const claims = new ClusterClaims({
     ...parts,
     client,

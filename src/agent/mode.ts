@@ -11,6 +11,7 @@ import type { Logger } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import type { Task } from "../lib/supervise.ts";
 import type { GateParts } from "../nri/sandbox-gate.ts";
+import type { ProviderSeat } from "./providers.ts";
 
 /** Where claims come from: the kubelet and the API server, or files. */
 export interface Mode extends AsyncDisposable {
@@ -30,6 +31,7 @@ export interface ModeParts {
   readonly observers: Observers;
   /** The scanning Worker. */
   readonly kernel: Kernel;
+  readonly providers: ProviderSeat;
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: Logger;

@@ -11,6 +11,7 @@ import { ClaimBook } from "../standalone/claim-book.ts";
 import { watchClaimDirectory } from "../standalone/claim-directory.ts";
 import type { ClaimFiles } from "../standalone/claim-file.ts";
 import { allocatedClaim } from "./allocated-claim.ts";
+import { withLayers } from "./config-layers.ts";
 import { findDevice } from "./find-device.ts";
 import type { Mode, ModeParts } from "./mode.ts";
 
@@ -124,12 +125,21 @@ class StandaloneClaims {
       throw new ClaimError(
         `claim ${facts.namespace}/${name} is in use by pod ${holder.podNamespace}/${holder.podName}: a network device is in one pod at a time`,
       );
-    await prepareClaim(
-      { ...this.#parts, findDevice: (device, signal) => findDevice(inventory, device, signal) },
-      { ...(await allocatedClaim(facts, this.#parts.config)), alias: name },
-      pod,
-      AbortSignal.timeout(PREPARE_LIMIT_MS),
-    );
+    const parts = {
+      ...this.#parts,
+      driver: this.#parts.config.driverName,
+      findDevice: (device: string, signal: AbortSignal) => findDevice(inventory, device, signal),
+    };
+    const limit = AbortSignal.timeout(PREPARE_LIMIT_MS);
+    const asked = { ...(await allocatedClaim(facts, this.#parts.config)), alias: name };
+    try {
+      await prepareClaim(parts, await withLayers(parts, asked, pod, limit), pod, limit);
+    } catch (error) {
+      // Nobody says Unprepare of a claim that was never prepared: what is held for it goes back now.
+      if (store.ofClaim(facts.uid).length === 0 && store.profiles.ofClaim(facts.uid).length > 0)
+        store.removeClaim(facts.uid);
+      throw error;
+    }
   }
 
   /** The pod's devices are at home: its claims are free for the next pod. */

@@ -36,7 +36,9 @@ const part = (text: string, rule?: string): Field => ({ text, ...(rule === undef
 const NEEDS_IPV6 = "needs an MTU of at least 1280";
 
 const TABLE = {
-  profile: unserved("Name of a profile whose configuration lies under this one"),
+  profile: served(
+    "Name of a profile whose configuration lies under this one: the webhook's, as --profile-provider says",
+  ),
 
   "interface.name": served("The link's name in the pod; absent: the name that it has on the host"),
   "interface.addresses": served(

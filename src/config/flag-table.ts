@@ -21,6 +21,7 @@ import {
   parsePositiveDurationMs,
   parseText,
 } from "./flag.ts";
+import { parseCloudHint, parseProfileProvider, parseProviderOptions, parseWebhookUrl } from "./providers.ts";
 
 export const FLAGS = {
   kubeconfig: flag(
@@ -98,6 +99,34 @@ export const FLAGS = {
     "",
     "GATE=true,…; DRAListTypeAttributes: publish resource.kubernetes.io/numaNode as a list, where the API server has that gate on; PersistentResourceSliceAttributes: what netferry always does",
     parseFeatureGates,
+  ),
+  cloudProviderHint: flag(
+    "cloud-provider-hint",
+    "CLOUD",
+    "",
+    "AWS, GCE, AZURE, OKE, ALIBABA, CKS, webhook or NONE: whose attributes and configuration devices have; empty: the cloud whose metadata service answers, and none with --standalone",
+    parseCloudHint,
+  ),
+  cloudProviderOptions: flag(
+    "cloud-provider-options",
+    "PROVIDER.OPTION=VALUE",
+    "",
+    "an option of a cloud or of the webhook; may be repeated",
+    (_, texts) => parseProviderOptions(texts),
+  ),
+  profileProvider: flag(
+    "profile-provider",
+    "PROVIDER",
+    "cloud",
+    "cloud, webhook or none: who resolves the profile that a configuration names; cloud: the cloud provider, where it can",
+    parseProfileProvider,
+  ),
+  webhookUrl: flag(
+    "webhook-url",
+    "URL",
+    "",
+    "http://, https:// or unix:///path: where the webhook is",
+    parseWebhookUrl,
   ),
   verbosity: flag(
     "v",
@@ -203,10 +232,6 @@ export const KLOG_FLAGS: readonly IgnoredFlag[] = [
 
 /** DRANET's flags for what this version does not have. The values that ask for nothing are DRANET's own defaults. */
 export const UNSERVED_FLAGS: readonly IgnoredFlag[] = [
-  { name: "cloud-provider-hint", isBoolean: false, harmless: ["", "NONE"] },
-  { name: "cloud-provider-options", isBoolean: false, harmless: [""] },
-  { name: "profile-provider", isBoolean: false, harmless: ["", "cloud", "none"] },
-  { name: "webhook-url", isBoolean: false, harmless: [""] },
   { name: "slaac-ready-timeout", isBoolean: false, harmless: ["1.5s"] },
   { name: "slaac-rollback-reserve", isBoolean: false, harmless: ["500ms"] },
   { name: "device-attach-timeout", isBoolean: false, harmless: ["30s"] },

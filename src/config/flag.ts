@@ -13,8 +13,8 @@ export interface Flag<T> {
   /** The default as a user would write it. */
   readonly fallback: string;
   readonly help: string;
-  /** Throws an Error whose message completes `"value" …`. */
-  readonly parse: (text: string) => T;
+  /** Throws an Error whose message completes `"value" …`. `text` is the last of `texts`, as often as the flag was given. */
+  readonly parse: (text: string, texts: readonly string[]) => T;
 }
 
 /** A flag with a value. */
@@ -23,7 +23,7 @@ export function flag<T>(
   placeholder: string,
   fallback: string,
   help: string,
-  parse: (text: string) => T,
+  parse: Flag<T>["parse"],
 ): Flag<T> {
   return { name, isBoolean: false, placeholder, fallback, help, parse };
 }

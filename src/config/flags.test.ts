@@ -39,6 +39,10 @@ describe("parseCommandLine() without a command", () => {
       moveIbInterfaces: true,
       strictClaims: false,
       featureGates: { DRAListTypeAttributes: false, PersistentResourceSliceAttributes: false },
+      cloudProviderHint: "",
+      cloudProviderOptions: {},
+      profileProvider: "cloud",
+      webhookUrl: "",
       verbosity: 0,
       driverName: "dra.net",
       nriSocket: "/var/run/nri/nri.sock",
@@ -70,6 +74,7 @@ describe("parseCommandLine() without a command", () => {
       "--inventory-max-poll-interval=1m30s",
       "--move-ib-interfaces=false",
       "--cloud-provider-hint=GCE",
+      "--cloud-provider-options=oke.rdma-child-ipv4-cidr=10.192.0.0/14",
       "--profile-provider=cloud",
       "--webhook-url=",
       "--feature-gates=DRAListTypeAttributes=true",
@@ -82,7 +87,10 @@ describe("parseCommandLine() without a command", () => {
       moveIbInterfaces: false,
       featureGates: { DRAListTypeAttributes: true },
     });
-    expect(warnings.map((warning) => warning.split(" ", 1)[0])).toEqual(["--cloud-provider-hint"]);
+    expect(config).toMatchObject({ cloudProviderHint: "GCE", profileProvider: "cloud", webhookUrl: "" });
+    expect(warnings.map((warning) => warning.split(" ", 1)[0])).toEqual([
+      "--cloud-provider-options=oke.rdma-child-ipv4-cidr",
+    ]);
   });
 
   test("reads each of Go's four ways to write a flag, the last one counting", () => {
@@ -93,6 +101,18 @@ describe("parseCommandLine() without a command", () => {
     expect(run("--move-ib-interfaces").config.moveIbInterfaces).toBe(true);
     expect(run("--move-ib-interfaces=F").config.moveIbInterfaces).toBe(false);
     expect(run('--runtime-handlers="",kata').config.runtimeHandlers).toEqual(["", "kata"]);
+  });
+
+  test("collects the options of providers, and knows each hint in whatever case", () => {
+    const options = [
+      "--cloud-provider-options=gce.endpoint=http://a",
+      "--cloud-provider-options=webhook.ca-file=/c,d=e",
+    ];
+    const { config } = run("--cloud-provider-hint", "", "--webhook-url", "unix:///run/w.sock", ...options);
+    expect(config.cloudProviderOptions).toEqual({ gce: { endpoint: "http://a" }, webhook: { "ca-file": "/c,d=e" } });
+    expect(config.webhookUrl).toBe("unix:///run/w.sock");
+    expect(run("--cloud-provider-hint=none").config.cloudProviderHint).toBe("NONE");
+    expect(run("--cloud-provider-hint=Azure").config.cloudProviderHint).toBe("AZURE");
   });
 });
 
@@ -139,6 +159,38 @@ describe("parseCommandLine() names the flag and what is wrong when", () => {
     [
       ["--claim-may-set=ethtool.ring"],
       '--claim-may-set: "ethtool.ring" holds "ethtool.ring", which is no field of the configuration (did you mean ethtool.rings?)',
+    ],
+    [
+      ["--cloud-provider-hint=AZUR"],
+      '--cloud-provider-hint: "AZUR" is not one of GCE, AWS, AZURE, OKE, ALIBABA, CKS, webhook, NONE (did you mean AZURE?)',
+    ],
+    [
+      ["--profile-provider=clod"],
+      '--profile-provider: "clod" is not one of cloud, webhook, none (did you mean cloud?)',
+    ],
+    [["--profile-provider=webhook"], "--profile-provider: webhook needs --webhook-url, where the webhook is"],
+    [["--cloud-provider-hint=webhook"], "--cloud-provider-hint: webhook needs --webhook-url, where the webhook is"],
+    [["--webhook-url=ftp://x"], '--webhook-url: "ftp://x" is no http:// or https:// URL without a query'],
+    [
+      ["--webhook-url=unix://run/x.sock"],
+      '--webhook-url: "unix://run/x.sock" names no socket; write unix:///path/of/the.sock',
+    ],
+    [["--cloud-provider-options=endpoint=x"], '--cloud-provider-options: "endpoint=x" is not provider.option=value'],
+    [
+      ["--cloud-provider-options=azur.endpoint=http://x", "--cloud-provider-options=aws.endpoint=http://x"],
+      '--cloud-provider-options: "azur.endpoint=http://x" names the provider azur, which has no options (did you mean azure?)',
+    ],
+    [
+      ["--cloud-provider-options=gce.url=http://x"],
+      '--cloud-provider-options: "gce.url=http://x" names the option url, which gce does not have: it has endpoint',
+    ],
+    [
+      ["--cloud-provider-options=gce.endpoint=x"],
+      '--cloud-provider-options: "gce.endpoint=x" has a value that is no http:// or https:// URL without a query',
+    ],
+    [
+      ["--cloud-provider-hint=AWS", "--cloud-provider-options=gce.endpoint=http://x"],
+      "--cloud-provider-options: sets options of gce, which does not run with --cloud-provider-hint=AWS",
     ],
     [["devices", "-o", "jsn"], '-o: "jsn" is not one of table, wide, json, yaml, slice (did you mean json?)'],
   ];

@@ -5,6 +5,7 @@ import { dashed, readArguments } from "./arguments.ts";
 import { FLAGS, type IgnoredFlag, KLOG_FLAGS, UNSERVED_FLAGS } from "./flag-table.ts";
 import { helpText } from "./help.ts";
 import { suggestion } from "./nearest.ts";
+import { checkProviders, unservedProviderOptions } from "./providers.ts";
 
 type Flags = typeof FLAGS;
 
@@ -80,10 +81,12 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
 /** The defaults, changed by `values` (flag name → text, the last one counts). Throws a ConfigError. */
 export function buildConfig(values: ReadonlyMap<string, readonly string[]>): Config {
   const entries = Object.entries(FLAGS).map(([key, { name, fallback, parse }]) => {
-    const text = values.get(name)?.at(-1) ?? fallback;
+    const texts = values.get(name) ?? [fallback];
+    const text = texts.at(-1) ?? fallback;
     try {
-      return [key, parse(text)] as const;
+      return [key, parse(text, texts)] as const;
     } catch (cause) {
+      if (cause instanceof ConfigError) throw cause;
       throw new ConfigError(dashed(name), `${JSON.stringify(text)} ${cause instanceof Error ? cause.message : cause}`, {
         cause,
       });
@@ -114,6 +117,7 @@ function parseFiles(command: string, given: readonly string[]): readonly string[
 }
 
 function checkTogether(config: Config, flags: ReadonlyMap<string, readonly string[]>): void {
+  checkProviders(config);
   if (config.inventoryMinPollIntervalMs > config.inventoryMaxPollIntervalMs) {
     throw new ConfigError(
       "--inventory-min-poll-interval",
@@ -129,8 +133,12 @@ function checkTogether(config: Config, flags: ReadonlyMap<string, readonly strin
 
 /** One sentence for each flag that asks for something that this version does not do. */
 function warningsFor(flags: ReadonlyMap<string, readonly string[]>): string[] {
-  return UNSERVED_FLAGS.filter((flag) => asksForSomething(flag, flags.get(flag.name) ?? [])).map(
-    ({ name }) => `--${name} is accepted for DRANET's sake and has no effect in this version of netferry`,
+  const idle = UNSERVED_FLAGS.filter((flag) => asksForSomething(flag, flags.get(flag.name) ?? [])).map(
+    ({ name }) => name,
+  );
+  const options = unservedProviderOptions(flags.get("cloud-provider-options") ?? []);
+  return [...idle, ...options.map((option) => `cloud-provider-options=${option}`)].map(
+    (name) => `--${name} is accepted for DRANET's sake and has no effect in this version of netferry`,
   );
 }
 

@@ -14,6 +14,8 @@ export interface InventoryParts {
   /** Reads the host. */
   readonly scan: (signal: AbortSignal) => Promise<InventoryFacts>;
   readonly options: InventoryOptions;
+  /** Adds what is known of devices from elsewhere. Not asked about held devices. */
+  readonly enrich?: (devices: readonly Device[], facts: InventoryFacts) => readonly Device[];
   /** The user's filter: true keeps the device. Not asked about held devices. */
   readonly filter: (device: Device) => boolean;
   readonly sharing: Sharing;
@@ -110,7 +112,7 @@ export class Inventory {
   }
 
   async #scanOnce(signal: AbortSignal): Promise<void> {
-    const { scan, options, filter, sharing, held, clock, log } = this.#parts;
+    const { scan, options, enrich = same, filter, sharing, held, clock, log } = this.#parts;
     this.#isRequested = false;
     const scanNumber = ++this.#started;
     const heldBefore = held();
@@ -122,7 +124,7 @@ export class Inventory {
     const released = heldBefore.filter((device) => !names.has(device.name));
     if (released.length > 0) this.#isRequested = true;
 
-    const scanned = devicesOf(facts, options).filter(filter);
+    const scanned = enrich(devicesOf(facts, options), facts).filter(filter);
     this.#devices = mergeHeld(
       scanned.map((device) => withShares(device, sharing)),
       [...heldNow, ...released],
@@ -179,4 +181,8 @@ export class Inventory {
       signal.removeEventListener("abort", stop);
     }
   }
+}
+
+function same(devices: readonly Device[]): readonly Device[] {
+  return devices;
 }

@@ -38,6 +38,8 @@ export class Metrics {
   readonly #lateAttaches: Counter;
   readonly #refusals: Counter<"reason">;
   readonly #lostLinks: Gauge;
+  readonly #pendingReleases: Gauge;
+  readonly #releaseFailures: Counter;
 
   /** `processRoot` is the directory of this process in procfs. */
   constructor(prefix: string = DEFAULT_METRICS_PREFIX, processRoot = "/proc/self") {
@@ -98,6 +100,12 @@ export class Metrics {
       labelNames: ["reason"],
     });
     this.#lostLinks = new Gauge(named("lost_links", "Claimed links that could not be brought home."));
+    this.#pendingReleases = new Gauge(
+      named("profile_releases_pending", "Profiles of claims that are gone, not released yet."),
+    );
+    this.#releaseFailures = new Counter(
+      named("profile_release_failures_total", "Attempts to release a profile that failed."),
+    );
     addProcessMetrics(this.#registry, processRoot);
   }
 
@@ -159,6 +167,14 @@ export class Metrics {
   /** One more link could not be brought home. */
   lostLink(): void {
     this.#lostLinks.inc();
+  }
+
+  setPendingReleases(count: number): void {
+    this.#pendingReleases.set(count);
+  }
+
+  profileReleaseFailed(): void {
+    this.#releaseFailures.inc();
   }
 
   setLostLinks(count: number): void {

@@ -18,6 +18,8 @@ export const AGENT_ARGS = [
   `--filter=${OWN_LINKS}`,
   "--inventory-min-poll-interval=200ms",
   "--inventory-max-poll-interval=2s",
+  // No test asks the metadata service of the machine that it runs on.
+  "--cloud-provider-hint=NONE",
 ];
 
 export interface LabOptions extends ClusterOptions {

@@ -87,6 +87,8 @@ export class TestNode implements AsyncDisposable {
         ...["--nri-socket", this.lab.nriSocket, "--cdi-dir", this.lab.cdiDir, "--netns-dir", this.lab.netnsDir],
         ...["--kubelet-root-dir", join(this.dir, "kubelet"), "--db-path", this.#database],
         ...["--inventory-min-poll-interval", "50ms", "--inventory-max-poll-interval", "1s"],
+        // No test asks the metadata service of the machine that it runs on.
+        ...["--cloud-provider-hint", "NONE"],
         ...(options.args ?? []),
       ],
       ...(options.env === undefined ? {} : { env: options.env }),
