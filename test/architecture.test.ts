@@ -13,7 +13,7 @@ const ROWS: readonly (readonly string[])[] = [
   ["src/proto"],
   ["src/netlink", "src/sysfs"],
   ["src/rdma"], // RDMA links are found in sysfs too, where the kernel has no NETLINK_RDMA
-  ["src/ttrpc", "src/grpc", "src/kube/client"],
+  ["src/ttrpc", "src/grpc", "src/kube/client", "src/dhcp"],
   ["src/config"],
   ["src/inventory"],
   ["src/kernel"],

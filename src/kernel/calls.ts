@@ -124,6 +124,7 @@ export interface KernelCalls {
   /** Opens the namespace at `path`. Throws SysError (ENOENT: it is gone; EINVAL: not a namespace). */
   holdNetns(request: { readonly path: string }): HeldNetns;
   listLinks(request: { readonly netns: NetnsRef }): readonly Link[];
+  listAddresses(request: { readonly netns: NetnsRef; readonly ifindex: number }): readonly Address[];
   readNamespace(request: { readonly netns: NetnsRef }): NamespaceState;
   /** Policy rules of both families. */
   listRules(request: { readonly netns: NetnsRef }): readonly Rule[];
@@ -160,6 +161,15 @@ export interface KernelCalls {
     readonly programs: readonly number[];
     readonly spare: readonly number[] | "all";
   }): { readonly removed: readonly string[]; readonly problems: readonly string[] };
+  /**
+   * A socket of the namespace for a DHCP client, which the main thread closes: one for whole frames over the link, or,
+   * with `unicast`, UDP from the leased address to the server.
+   */
+  openDhcpSocket(request: {
+    readonly netns: NetnsRef;
+    readonly ifindex: number;
+    readonly unicast?: { readonly local: string; readonly server: string };
+  }): { readonly fd: number };
   /** Makes the link in `into`, where that is not `netns`: at once, so that it is never seen in `netns`. */
   createLink(request: { readonly netns: NetnsRef; readonly link: NewLink; readonly into?: NetnsRef }): {
     readonly ifindex: number;

@@ -11,6 +11,7 @@ import { listRules } from "../netlink/rules.ts";
 import { applyStep, type StepTarget } from "./apply-step.ts";
 import type { FailedStep, KernelCalls } from "./calls.ts";
 import { clearLink } from "./clear-link.ts";
+import { openDhcpSocket } from "./dhcp-socket.ts";
 import { accepting, ENODEV } from "./errnos.ts";
 import { moveLink } from "./move-link.ts";
 import { Namespaces } from "./namespaces.ts";
@@ -27,6 +28,7 @@ export function kernelCalls(): KernelCalls & Disposable {
       return { fd: fd.release(), inode };
     },
     listLinks: ({ netns }) => namespaces.withSocket(netns, listLinks),
+    listAddresses: ({ netns, ifindex }) => namespaces.withSocket(netns, (socket) => listAddresses(socket, ifindex)),
     readNamespace: ({ netns }) =>
       namespaces.withSocket(netns, (socket) => ({
         links: listLinks(socket),
@@ -47,6 +49,7 @@ export function kernelCalls(): KernelCalls & Disposable {
       ),
     applySteps: (request) => applySteps(namespaces, request),
     clearLink: (request) => clearLink(namespaces, request),
+    openDhcpSocket: (request) => openDhcpSocket(namespaces, request),
     createLink: ({ netns, link, into = netns }) => {
       const place = into === netns ? {} : { netnsFd: namespaces.descriptor(into) };
       namespaces.withSocket(netns, (socket) => createLink(socket, { ...link, ...place }));
