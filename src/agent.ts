@@ -7,9 +7,12 @@ import { ProviderSeat } from "./agent/providers.ts";
 import { readiness } from "./agent/readiness.ts";
 import { Ferry } from "./attach/ferry.ts";
 import { HeldNamespaces } from "./attach/held-namespaces.ts";
+import { LeaseKeeper } from "./attach/lease-keeper.ts";
+import { Leases } from "./attach/leases.ts";
 import { NetnsFiles } from "./attach/netns-files.ts";
 import { Observers } from "./attach/observers.ts";
 import { Reconciler } from "./attach/reconciler.ts";
+import { SlaacWatcher } from "./attach/slaac-watcher.ts";
 import { MetadataFiles } from "./cdi/metadata-files.ts";
 import { Receipts } from "./cdi/receipts.ts";
 import { ClaimStore } from "./claims/store.ts";
@@ -114,8 +117,38 @@ export async function runAgent(
       clock,
       log: log.child({ part: "attach" }),
       observer: observers,
+      slaacReadyTimeoutMs: config.slaacReadyTimeoutMs,
     }),
   );
+  const leases = new Leases({
+    kernel: kernel.scan,
+    clock,
+    log: log.child({ part: "dhcp" }),
+    timeoutMs: config.dhcpTimeoutMs,
+    onEvent: (event) => metrics.lease(event),
+  });
+  const keeper = new LeaseKeeper({
+    kernel: kernel.scan,
+    ferry,
+    store,
+    held,
+    clock,
+    log: log.child({ part: "dhcp" }),
+    observer: observers,
+    onEvent: (event) => metrics.lease(event),
+  });
+  observers.add(keeper);
+  const slaac = new SlaacWatcher({
+    kernel: kernel.scan,
+    ferry,
+    store,
+    held,
+    log: log.child({ part: "slaac" }),
+    observer: observers,
+  });
+  observers.add(slaac);
+  // What the receipt tells of the device has changed with its addresses.
+  observers.add({ addressesChanged: ({ claimUid }) => ferry.writeReceipt(claimUid) });
   const reconciler = parts.use(
     new Reconciler({
       ferry,
@@ -136,6 +169,7 @@ export async function runAgent(
     inventory,
     store,
     ferry,
+    leases,
     observers,
     kernel: kernel.scan,
     providers,
@@ -221,6 +255,8 @@ export async function runAgent(
   await superviseAll(stop, {
     inventory: (signal) => inventory.run(signal),
     reconciler: (signal) => reconciler.run(signal),
+    leases: (signal) => keeper.run(signal),
+    slaac: (signal) => slaac.run(signal),
     kernel: (signal) => untilDead(kernel, signal),
     code: (signal) => keepCodeSmall(clock, log, signal),
     providers: (signal) => providers.run(signal),

@@ -78,6 +78,16 @@ export class ClaimReports implements AttachObserver {
       );
   }
 
+  addressesChanged(record: ClaimDevice): void {
+    this.#statuses.changed(claimOf(record));
+    if (record.lease?.lost !== undefined)
+      this.#warnPod(
+        record,
+        "AddressLost",
+        `${record.plan.ifname} (${deviceOf(record)}) has lost its DHCP address ${record.lease.address}, which its server ${record.lease.lost.reason === "refused" ? "took back" : "did not extend in time"}`,
+      );
+  }
+
   cpusDecided(record: ClaimDevice): void {
     this.#statuses.changed(claimOf(record));
   }

@@ -1,4 +1,5 @@
 import type { Ferry } from "../attach/ferry.ts";
+import type { Leases } from "../attach/leases.ts";
 import type { Observers } from "../attach/observers.ts";
 import type { PrepareParts } from "../attach/prepare.ts";
 import type { ClaimStore } from "../claims/store.ts";
@@ -27,6 +28,7 @@ export interface ModeParts {
   readonly inventory: Inventory;
   readonly store: ClaimStore;
   readonly ferry: Ferry;
+  readonly leases: Leases;
   /** For a mode that tells others what becomes of devices. */
   readonly observers: Observers;
   /** The scanning Worker. */

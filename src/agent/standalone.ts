@@ -67,7 +67,7 @@ class StandaloneClaims {
         save: (binding) => store.putBinding(binding.claimUid, JSON.stringify(binding)),
         remove: (claimUid) => {
           store.removeBinding(claimUid);
-          store.removeClaim(claimUid);
+          this.#forget(claimUid);
         },
       },
     });
@@ -153,7 +153,14 @@ class StandaloneClaims {
     const { store } = this.#parts;
     if (this.#sandboxes === undefined) return;
     for (const { claimUid, podUid, attachment } of store.records)
-      if (attachment === undefined && !this.#isAlive(podUid)) store.removeClaim(claimUid);
+      if (attachment === undefined && !this.#isAlive(podUid)) this.#forget(claimUid);
+  }
+
+  /** At once, since the claim may be the next pod's; that its leases are free is told meanwhile. */
+  #forget(claimUid: string): void {
+    const { store, leases } = this.#parts;
+    void leases.release(store.ofClaim(claimUid));
+    store.removeClaim(claimUid);
   }
 
   #isAlive(podUid: string): boolean {

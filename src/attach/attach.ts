@@ -7,16 +7,20 @@ import {
   type ClaimDevice,
   hasLink,
   type LinkAttachment,
+  type SlaacState,
 } from "../claims/record.ts";
 import type { HeldNetns, LinkSnapshot, NetnsRef } from "../kernel/calls.ts";
+import type { LinkStep } from "../kernel/steps.ts";
 import { ClaimError } from "../lib/errors.ts";
 import { faultPoint } from "../lib/fault.ts";
 import { IFF_UP, type Link } from "../netlink/link.ts";
 import { makeChild, parentSnapshot } from "./child.ts";
 import { bringHome } from "./detach.ts";
+import { stepsNow } from "./leased.ts";
 import type { AttachParts, SandboxRef } from "./parts.ts";
 import { entersNamespace, hostNetworkSentence } from "./plan.ts";
 import { findInPod, findOnHost, findPublished } from "./recognise.ts";
+import { aroundWait, awaitSlaac, awaitsSlaac, SLAAC_READY_TIMEOUT_MS } from "./slaac.ts";
 import { temporaryName } from "./temporary-name.ts";
 
 /**
@@ -125,10 +129,10 @@ async function attachLink(
   faultPoint("attach.moved");
   // Asked for together: the Worker does one after the other, and this thread need not wake up in between.
   const inPod = { fd: netns.fd };
-  const [, links] = await Promise.all([configure(parts, moved, inPod), parts.kernel.listLinks({ netns: inPod })]);
+  const [slaac, links] = await Promise.all([configure(parts, moved, inPod), parts.kernel.listLinks({ netns: inPod })]);
   faultPoint("attach.configured");
   verify(moved, links);
-  return moved;
+  return slaac === undefined ? moved : { ...moved, attachment: { ...moved.attachment, slaac } };
 }
 
 /** The device, or a child of it, into the pod's namespace, unless the link is there already. */
@@ -174,14 +178,21 @@ async function configure(
   parts: AttachParts,
   record: AwayLink & { readonly ifindex: number },
   netns: NetnsRef,
-): Promise<void> {
-  await parts.kernel.applySteps({
-    netns,
-    ifindex: record.ifindex,
-    wasIfindex: record.attachment.snapshot.link.ifindex,
-    steps: record.plan.steps,
-    onFailure: "stop",
-  });
+): Promise<SlaacState | undefined> {
+  const { ifindex, plan, attachment } = record;
+  const wasIfindex = attachment.snapshot.link.ifindex;
+  const apply = (steps: readonly LinkStep[]) =>
+    parts.kernel.applySteps({ netns, ifindex, wasIfindex, steps, onFailure: "stop" });
+  const steps = stepsNow(record, parts.clock.nowMs());
+  if (!awaitsSlaac(plan)) {
+    await apply(steps);
+    return undefined;
+  }
+  const [before, after] = aroundWait(steps);
+  await apply(before);
+  const slaac = await awaitSlaac(parts, { netns, ifindex }, parts.slaacReadyTimeoutMs ?? SLAAC_READY_TIMEOUT_MS);
+  await apply(after);
+  return slaac;
 }
 
 function verify(record: AwayLink & { readonly ifindex: number }, links: readonly Link[]): void {

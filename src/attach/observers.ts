@@ -27,6 +27,10 @@ export class Observers implements Required<AttachObserver> {
     this.#tell((observer) => observer.receiptFailed?.(record, error));
   }
 
+  addressesChanged(record: ClaimDevice): void {
+    this.#tell((observer) => observer.addressesChanged?.(record));
+  }
+
   cpusDecided(record: ClaimDevice): void {
     this.#tell((observer) => observer.cpusDecided?.(record));
   }

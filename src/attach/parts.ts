@@ -17,6 +17,8 @@ export interface AttachParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly observer: AttachObserver;
+  /** Absent: the flag's default. */
+  readonly slaacReadyTimeoutMs?: number;
 }
 
 /**
@@ -29,6 +31,8 @@ export interface AttachObserver {
   attachFailed?(record: ClaimDevice, error: Error): void;
   /** The device is in the pod, but a container that names the claim cannot start. */
   receiptFailed?(record: ClaimDevice, error: Error): void;
+  /** In the pod, without a move: a lease changed hands, an address came. */
+  addressesChanged?(record: ClaimDevice): void;
   /** A container's CPUs were, or could not be, bound to the device's NUMA node. */
   cpusDecided?(record: ClaimDevice): void;
   cameHome?(record: ClaimDevice, problems: readonly string[]): void;

@@ -1,7 +1,7 @@
 /** From configuration and what the link is on the host to the steps in the pod: pure. */
 
-import type { AttachPlan } from "../claims/record.ts";
-import { isSubInterface } from "../config/interface-rules.ts";
+import type { AttachPlan, HeldLease } from "../claims/record.ts";
+import { isSubInterface, wantsDhcp } from "../config/interface-rules.ts";
 import type { NetworkConfig } from "../config/network-config.ts";
 import type { LinkSnapshot } from "../kernel/calls.ts";
 import type { LinkStep } from "../kernel/steps.ts";
@@ -11,9 +11,11 @@ import { planChild } from "./child-plan.ts";
 import { asAddress, asNeighbor, asRoute, asRules } from "./configured.ts";
 import { configuredEthtool } from "./ethtool.ts";
 import { type Inherited, inheritedRules, inheritedState, ownTables } from "./inherited.ts";
+import { leaseAddress, leaseMtu, leaseRoutes } from "./leased.ts";
 import { requireIpv6, sizeSteps, sysctlSteps } from "./link-settings.ts";
 import type { SandboxRef } from "./parts.ts";
 import { inDependencyOrder } from "./restore.ts";
+import { AUTOCONF, wantsSlaac, withoutIpv6Addresses, withSlaacDefaults } from "./slaac.ts";
 import { joinStep, routesInVrf, type Vrf, vrfOf } from "./vrf.ts";
 
 const NOTHING: Inherited = { addresses: [], routes: [], neighbors: [], leftOut: [] };
@@ -21,7 +23,8 @@ const NOTHING: Inherited = { addresses: [], routes: [], neighbors: [], leftOut: 
 /** Whether the link keeps its own permanent global addresses, with its routes, rules and neighbours, as in DRANET. */
 export function keepsOwn({ interface: link = {} }: NetworkConfig): boolean {
   // The host goes on using what its link has, and an address in two places reaches neither.
-  return !isSubInterface(link) && (link.addresses === undefined || link.addresses.length === 0);
+  if (isSubInterface(link) || wantsDhcp(link)) return false;
+  return link.addresses === undefined || link.addresses.length === 0;
 }
 
 /** Whether `planAttach` looks at the host's rules: only where the link's routes go with it in tables of their own. */
@@ -33,22 +36,30 @@ export function needsHostRules(config: NetworkConfig, host: LinkSnapshot): boole
  * Steps in the order the kernel wants: hardware, name, sysctls, addresses, up, then what needs the link up. What is
  * configured takes the place of what the link brings along. Throws a ClaimError for what this host cannot do.
  */
-export function planAttach(config: NetworkConfig, host: LinkSnapshot, hostRules: readonly Rule[] = []): AttachPlan {
-  const link = config.interface ?? {};
+export function planAttach(
+  config: NetworkConfig,
+  host: LinkSnapshot,
+  hostRules: readonly Rule[] = [],
+  lease?: HeldLease,
+): AttachPlan {
+  const link = withSlaacDefaults(config.interface ?? {});
+  const isSlaac = wantsSlaac(link);
   const child = planChild(link, host.link);
   const ifname = link.name ?? host.link.ifname;
   // A macvlan on a macvlan stands on what carries both, whose MTU may be larger.
-  const mtu = link.mtu ?? (child === undefined ? undefined : host.link.mtu);
+  const mtu = link.mtu ?? leaseMtu(lease, host) ?? (child === undefined ? undefined : host.link.mtu);
   const hasFamily = ({ family }: { readonly family: "ipv4" | "ipv6" }) =>
     family === "ipv4" || link.disableIPv6 !== true;
   const vrf = link.vrf === undefined ? undefined : vrfOf(link.vrf);
-  const own = ownState(config, host, vrf);
-  const addresses = [...own.addresses.filter(hasFamily), ...(link.addresses ?? []).map(asAddress)];
+  const own = ownState(config, isSlaac ? withoutIpv6Addresses(host) : host, vrf);
+  const leased = lease === undefined ? [] : [leaseAddress(lease, lease.takenAtMs)];
+  const addresses = [...own.addresses.filter(hasFamily), ...(link.addresses ?? []).map(asAddress), ...leased];
   if (addresses.some(({ family }) => family === "ipv6")) requireIpv6("an IPv6 address", link, host);
   const configured = (config.routes ?? []).map(asRoute).map((route) => (vrf ? { ...route, table: vrf.table } : route));
   const isReplaced = ({ destination, table }: { readonly destination: string; readonly table: number }) =>
     configured.some((route) => route.destination === destination && route.table === table);
-  const routes = [...own.routes.filter((route) => hasFamily(route) && !isReplaced(route)), ...configured];
+  const brought = [...own.routes.filter(hasFamily), ...(lease === undefined ? [] : leaseRoutes(lease))];
+  const routes = [...brought.filter((route) => !isReplaced(route)), ...configured];
   const rules = [
     ...(needsHostRules(config, host) ? inheritedRules(hostRules, ownTables(host), host, ifname) : []).filter(hasFamily),
     ...(config.rules ?? []).flatMap(asRules),
@@ -66,6 +77,7 @@ export function planAttach(config: NetworkConfig, host: LinkSnapshot, hostRules:
       ...configuredEthtool(config.ethtool ?? {}, host.link.ifname, host.ethtool),
       { op: "rename", ifname },
       ...sysctlSteps(link, host),
+      ...(isSlaac ? [AUTOCONF] : []),
       // Before layer 3, which a VRF takes from a link that joins it.
       ...(vrf === undefined ? [] : [joinStep(vrf, link.forwarding === true)]),
       ...addresses.map((address): LinkStep => ({ op: "addAddress", address })),
@@ -74,6 +86,7 @@ export function planAttach(config: NetworkConfig, host: LinkSnapshot, hostRules:
       ...rules.map((rule): LinkStep => ({ op: "addRule", rule })),
       ...neighbors.map((neighbor): LinkStep => ({ op: "addNeighbor", neighbor })),
     ],
+    ...(isSlaac ? { awaitsSlaac: true } : {}),
     ...(own.leftOut.length === 0 ? {} : { leftOut: own.leftOut }),
   };
 }

@@ -2,7 +2,7 @@
 
 import { type AttachPlan, baseRequest, type ClaimDevice } from "../claims/record.ts";
 import type { ClaimStore } from "../claims/store.ts";
-import { isSubInterface } from "../config/interface-rules.ts";
+import { isSubInterface, wantsDhcp } from "../config/interface-rules.ts";
 import type { NetworkConfig } from "../config/network-config.ts";
 import type { Device } from "../inventory/device.ts";
 import type { Kernel } from "../kernel/calls.ts";
@@ -10,13 +10,15 @@ import { ClaimError } from "../lib/errors.ts";
 import { faultPoint } from "../lib/fault.ts";
 import { withChildDefaults } from "./child-plan.ts";
 import type { Ferry } from "./ferry.ts";
+import { freeMetric } from "./leased.ts";
+import type { Leases } from "./leases.ts";
 import { checkVfMtu } from "./link-settings.ts";
 import { planByRuntime } from "./oci-plan.ts";
 import { checkNames, entersNamespace, hostNetworkSentence, needsHostRules, planAttach } from "./plan.ts";
 import { planBare } from "./plan-bare.ts";
 import { findPublished } from "./recognise.ts";
 import { checkNotAway, checkParent, checkSharing } from "./sharing.ts";
-import { checkVrfs } from "./vrf.ts";
+import { checkVrfs, vrfOf } from "./vrf.ts";
 
 /** One device of an allocation, as `status.allocation.devices.results[]` has it. */
 export interface AllocatedDevice {
@@ -55,6 +57,7 @@ export interface PrepareParts {
   readonly kernel: Kernel;
   /** With `--attach=oci`: why the runtime would not move links, or `undefined`. Absent with netlink. */
   readonly runtimeMover?: { readonly problem: () => string | undefined } | undefined;
+  readonly leases: Pick<Leases, "take" | "release">;
   /** By name; looks again at the host when it is not known. */
   readonly findDevice: (name: string, signal: AbortSignal) => Promise<Device | undefined>;
 }
@@ -81,15 +84,21 @@ export async function prepareClaim(
   }
   await leaveOtherPods(parts, claim, pod);
   return parts.ferry.whilePodRests(pod.uid, async () => {
-    const records = [];
-    for (const allocated of claim.devices) records.push(await planDevice(parts, claim, allocated, pod, signal));
-    checkSharing(records, othersOf(parts.store, claim));
+    const records: ClaimDevice[] = [];
     const others = parts.store.ofPod(pod.uid).filter((record) => record.claimUid !== claim.uid);
-    checkNames([...others, ...records]);
-    const entering = pod.hostNetwork ? records.find(({ plan }) => entersNamespace(plan)) : undefined;
-    if (entering !== undefined) throw new ClaimError(hostNetworkSentence(entering));
-    checkVrfs([...others, ...records]);
-    parts.store.putDurably(records);
+    try {
+      for (const allocated of claim.devices)
+        records.push(await planDevice(parts, claim, allocated, pod, [...others, ...records], signal));
+      checkSharing(records, othersOf(parts.store, claim));
+      checkNames([...others, ...records]);
+      const entering = pod.hostNetwork ? records.find(({ plan }) => entersNamespace(plan)) : undefined;
+      if (entering !== undefined) throw new ClaimError(hostNetworkSentence(entering));
+      checkVrfs([...others, ...records]);
+      parts.store.putDurably(records);
+    } catch (error) {
+      await parts.leases.release(records.filter((record) => parts.store.get(record)?.lease === undefined));
+      throw error;
+    }
     faultPoint("prepare.stored");
     return records;
   });
@@ -97,6 +106,12 @@ export async function prepareClaim(
 
 function othersOf(store: ClaimStore, claim: AllocatedClaim): readonly ClaimDevice[] {
   return store.records.filter((record) => record.claimUid !== claim.uid);
+}
+
+/** The end of a claim whose devices are at home. */
+export async function forgetClaim(parts: Pick<PrepareParts, "store" | "leases">, claimUid: string): Promise<void> {
+  await parts.leases.release(parts.store.ofClaim(claimUid));
+  parts.store.removeClaim(claimUid);
 }
 
 /** Brings the device home from a claim that still holds it although the scheduler gave it to this one, or names the holder. */
@@ -117,7 +132,7 @@ async function freeFromOthers(
   } catch (cause) {
     throw new ClaimError(`${holding} and could not be brought home`, { cause });
   }
-  parts.store.removeClaim(holder.claimUid);
+  await forgetClaim(parts, holder.claimUid);
 }
 
 /** The claim was another pod's before: a device is in one pod at a time. */
@@ -131,6 +146,7 @@ async function planDevice(
   claim: AllocatedClaim,
   allocated: AllocatedDevice,
   pod: ConsumerPod,
+  others: readonly ClaimDevice[],
   signal: AbortSignal,
 ): Promise<ClaimDevice> {
   const key = {
@@ -144,7 +160,9 @@ async function planDevice(
   const device = await parts.findDevice(allocated.device, signal);
   if (device === undefined) throw notHere(allocated);
   const withDefaults = { ...allocated, config: withChildDefaults(allocated.config, key) };
-  const plan = (await planBare(allocated, device)) ?? (await planLink(parts, claim, withDefaults, device, signal));
+  const bare = await planBare(allocated, device);
+  const planned =
+    bare === undefined ? await planLink(parts, claim, withDefaults, device, { known, others }, signal) : { plan: bare };
   return {
     ...key,
     claimNamespace: claim.namespace,
@@ -158,7 +176,7 @@ async function planDevice(
     ...(claim.podClaimName === undefined ? {} : { podClaimName: claim.podClaimName }),
     ...(allocated.config.cpu?.align === "numa" ? { alignsCpus: true as const } : {}),
     published: device,
-    plan,
+    ...planned,
     state: "prepared",
   };
 }
@@ -168,8 +186,9 @@ async function planLink(
   claim: AllocatedClaim,
   allocated: AllocatedDevice,
   device: Device,
+  { known, others }: { readonly known: ClaimDevice | undefined; readonly others: readonly ClaimDevice[] },
   signal: AbortSignal,
-): Promise<AttachPlan> {
+): Promise<Pick<ClaimDevice, "plan" | "lease">> {
   const { config } = allocated;
   const links = await parts.kernel.listLinks({ netns: "host" }, signal);
   const link = findPublished(device.identity, links);
@@ -178,10 +197,10 @@ async function planLink(
   if (parts.runtimeMover !== undefined) {
     const problem = parts.runtimeMover.problem();
     if (problem !== undefined) throw new ClaimError(problem);
-    return planOrRefuse(claim, allocated, () => planByRuntime(config, host));
+    return { plan: planOrRefuse(claim, allocated, () => planByRuntime(config, host)) };
   }
   const rules = needsHostRules(config, host) ? await parts.kernel.listRules({ netns: "host" }, signal) : [];
-  return planOrRefuse(claim, allocated, () => {
+  const plan = planOrRefuse(claim, allocated, () => {
     const plan = planAttach(config, host, rules);
     if (plan.child !== undefined) checkParent(plan.child, host.link, links);
     checkVfMtu(
@@ -191,6 +210,16 @@ async function planLink(
     );
     return plan;
   });
+  const { interface: wanted = {} } = config;
+  if (!wantsDhcp(wanted)) return { plan };
+  // Last, and only for what can be given otherwise: the server counts on whoever takes a lease.
+  const granted = await parts.leases.take(host, wanted.hardwareAddr, known?.lease, signal);
+  const lease = {
+    ...granted,
+    metric: freeMetric(others.map((other) => other.plan)),
+    ...(wanted.vrf === undefined ? {} : { table: vrfOf(wanted.vrf).table }),
+  };
+  return { plan: planAttach(config, host, rules, lease), lease };
 }
 
 function notHere({ device, request }: AllocatedDevice): ClaimError {

@@ -2,15 +2,12 @@
 
 import type { LinkSnapshot } from "../kernel/calls.ts";
 import type { LinkStep, LinkSysctl } from "../kernel/steps.ts";
-import type { Address } from "../netlink/address.ts";
+import { type Address, IFA_F_DADFAILED, IFA_F_PERMANENT, IFA_F_TENTATIVE } from "../netlink/address.ts";
 import { IFF_UP } from "../netlink/link.ts";
 import type { Route } from "../netlink/route.ts";
 import { restoreEthtool } from "./ethtool.ts";
 
-const IFA_F_DADFAILED = 0x08;
 const IFA_F_DEPRECATED = 0x20;
-const IFA_F_TENTATIVE = 0x40;
-const IFA_F_PERMANENT = 0x80;
 const IFA_F_SECONDARY = 0x01;
 /** What the kernel says of an address, as against what its owner asked for. */
 const IFA_F_STATES = IFA_F_SECONDARY | IFA_F_DADFAILED | IFA_F_DEPRECATED | IFA_F_TENTATIVE | IFA_F_PERMANENT;

@@ -21,6 +21,7 @@ export function networkDataOf({ plan, attachment }: ClaimDevice): NetworkData | 
     if (step.op === "removeAddress") ips.delete(cidrOf(step.address));
     if (step.op === "addAddress") ips.add(cidrOf(step.address));
   }
+  for (const address of attachment?.slaac?.addresses ?? []) ips.add(parsePrefix(address)?.cidr ?? "");
   ips.delete("");
   return {
     interfaceName: plan.ifname,

@@ -1,5 +1,6 @@
 /** What netferry knows of one device of one claim, from Prepare to Unprepare. */
 
+import type { DhcpLease } from "../dhcp/lease.ts";
 import type { Device } from "../inventory/device.ts";
 import type { LinkSnapshot } from "../kernel/calls.ts";
 import type { LinkStep } from "../kernel/steps.ts";
@@ -31,6 +32,8 @@ export interface AttachPlan {
   /** The link's name in the pod; absent for a device that has no link to move. */
   readonly ifname?: string;
   readonly steps: readonly LinkStep[];
+  /** Between the link's configuration and its routes an address by router advertisement is waited for. */
+  readonly awaitsSlaac?: true;
   /** What goes into the pod instead of the device itself. */
   readonly child?: ChildPlan;
   /** The OCI runtime moves the link, with the pod's first container. */
@@ -49,6 +52,26 @@ export interface ChildPlan {
   readonly kindData: string;
 }
 
+/** A lease of DHCP: its address and routes are among the plan's steps unless it is `lost`. On disk durably, always. */
+export interface HeldLease extends DhcpLease {
+  /** Of its routes, so that two leases of one pod may both have a default route. */
+  readonly metric: number;
+  /** Of its routes; absent: main. */
+  readonly table?: number;
+  /** Its server took it back, or nobody extended it in time. */
+  readonly lost?: { readonly reason: "refused" | "expired"; readonly sinceMs: number };
+}
+
+/** Addresses by router advertisement, of a link that asked for them. */
+export interface SlaacState {
+  /** `fd01::5/64`; none while there is a reason. */
+  readonly addresses: readonly string[];
+  /** CamelCase, for a condition. */
+  readonly reason?: "NoAddress" | "AddressTentative";
+  /** The reason as a sentence. */
+  readonly problem?: string;
+}
+
 /** Where the device is, or was about to be: written before the first change to the kernel. */
 export interface Attachment {
   readonly sandboxId: string;
@@ -64,6 +87,8 @@ export interface Attachment {
   readonly snapshot?: LinkSnapshot;
   /** With `alignsCpus`, by container: why its CPUs or memory are elsewhere; empty where they are at the device. */
   readonly unaligned?: Readonly<Record<string, string>>;
+  /** Once it is attached: what came by router advertisement. */
+  readonly slaac?: SlaacState;
   /** The pod ran without the device for a while. */
   readonly late: boolean;
 }
@@ -96,6 +121,7 @@ export interface ClaimDevice extends DeviceKey {
   /** The device as it was published when it was prepared; published so until Unprepare. */
   readonly published: Device;
   readonly plan: AttachPlan;
+  readonly lease?: HeldLease;
   readonly state: DeviceState;
   readonly attachment?: Attachment;
 }

@@ -46,11 +46,11 @@ test("validate ends with 0 and says what it checked when all is well", () => {
 });
 
 test("validate ends with 1 and every problem, as lines and as JSON", () => {
-  const wrong = CLAIM.replace("net1", "a/b, mtu: 5, dhcp: true").replace("device.attr", "devices.attr");
+  const wrong = CLAIM.replace("net1", "a/b, mtu: 5, mode: x").replace("device.attr", "devices.attr");
   const lines = [
     "stdin:16 spec.devices.config[0].opaque.parameters.interface.name: \"a/b\" holds \"/\" and may hold letters, digits, '-', '_' and '.' only",
     "stdin:16 spec.devices.config[0].opaque.parameters.interface.mtu: 5 is not a whole number between 68 and 2147483647",
-    "stdin:16 spec.devices.config[0].opaque.parameters.interface.dhcp: is not served in this version of netferry",
+    "stdin:16 spec.devices.config[0].opaque.parameters.interface.mode: is not served in this version of netferry",
     'stdin:11 spec.devices.requests[0].exactly.selectors[0].cel.expression: "devices" is not a variable here, only device',
   ];
   expect(netferry(["-f", "-"], wrong)).toEqual({ code: 1, out: lines.map((line) => `${line}\n`).join(""), err: "" });
@@ -62,7 +62,7 @@ test("validate ends with 1 and every problem, as lines and as JSON", () => {
   expect(report.problems[2]).toEqual({
     file: "stdin",
     line: 16,
-    path: "spec.devices.config[0].opaque.parameters.interface.dhcp",
+    path: "spec.devices.config[0].opaque.parameters.interface.mode",
     message: "is not served in this version of netferry",
   });
 });

@@ -1,6 +1,6 @@
 /**
  * Every field of the configuration: what it does, whether this version does it, and who may set it. The schema says what
- * a value may be; this table says what becomes of it. To serve a field is to change its line from `unserved` to `served`.
+ * a value may be; this table says what becomes of it. A field that has no line is unknown.
  */
 
 export interface Field {
@@ -23,12 +23,6 @@ const served = (text: string, rule?: string): Field => ({
   served: true,
   ...(rule === undefined ? {} : { rule }),
 });
-const unserved = (text: string, harmless: readonly unknown[] = [], rule?: string): Field => ({
-  text,
-  served: false,
-  harmless,
-  ...(rule === undefined ? {} : { rule }),
-});
 const classOnly = (field: Field, ...free: readonly unknown[]): Field => ({ ...field, classOnly: true, free });
 /** One value of a field, which is served or not as a whole. */
 const part = (text: string, rule?: string): Field => ({ text, ...(rule === undefined ? {} : { rule }) });
@@ -45,7 +39,10 @@ const TABLE = {
     "Addresses of the link; absent: its own permanent global ones, with their routes, rules and neighbours",
     "not with DHCP; no IPv6 address with SLAAC or disableIPv6",
   ),
-  "interface.dhcp": unserved("An address by DHCP, as `addressing: DHCP`", [false]),
+  "interface.dhcp": served(
+    "An IPv4 address with its routes by DHCP, as `addressing: DHCP`",
+    "not with addresses, not with type IPVLAN or VLAN",
+  ),
   "interface.mtu": served("MTU", "at least 1280 with an IPv6 setting"),
   "interface.hardwareAddr": served("MAC address", "no multicast address, not zero; not with type IPVLAN"),
   "interface.gsoMaxSize": served("Largest packet for segmentation offload, IPv6, in bytes: Big TCP above 65536"),
@@ -85,10 +82,9 @@ const TABLE = {
   "interface.vlan": classOnly(served("How a VLAN child is made", "with type VLAN only")),
   "interface.vlan.id": part("VLAN id of its frames"),
   "interface.vlan.protocol": part("802.1Q, if absent, or 802.1ad"),
-  "interface.addressing": unserved(
-    "Where addresses come from: Static, from this configuration or the host",
-    ["Static", "Unnumbered"],
-    "Unnumbered with sub-interfaces only; DHCP not with type IPVLAN",
+  "interface.addressing": served(
+    "Where addresses come from. Static: from this configuration or the host. DHCP: IPv4 by DHCP. SLAAC: IPv6 by router advertisement, IPv4 as Static",
+    "SLAAC not with IPv6 addresses, acceptRA 0, disableIPv6, addrGenMode 1 or 2; Unnumbered with sub-interfaces only; DHCP not with type IPVLAN or VLAN",
   ),
   "interface.acceptRA": served("Accept router advertisements: sysctl accept_ra", NEEDS_IPV6),
   "interface.dadTransmits": served("Probes of duplicate address detection: sysctl dad_transmits", NEEDS_IPV6),

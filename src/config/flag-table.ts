@@ -12,6 +12,7 @@ import {
   type Flag,
   flag,
   parseDriverName,
+  parseDurationMs,
   parseHandlers,
   parseInteger,
   parseListenAddress,
@@ -136,6 +137,28 @@ export const FLAGS = {
     parseInteger(0, 10),
   ),
 
+  dhcpTimeoutMs: flag(
+    "dhcp-timeout",
+    "DURATION",
+    "5s",
+    "how long a DHCP server is waited for when a claim is prepared",
+    parsePositiveDurationMs,
+  ),
+  slaacReadyTimeoutMs: flag(
+    "slaac-ready-timeout",
+    "DURATION",
+    "1.5s",
+    "how long a pod waits for an address by router advertisement before it goes on without one",
+    parsePositiveDurationMs,
+  ),
+  slaacRollbackReserveMs: flag(
+    "slaac-rollback-reserve",
+    "DURATION",
+    "500ms",
+    "accepted for DRANET's sake: hooks answer within three quarters of the runtime's timeout, and roll nothing back",
+    parseDurationMs,
+  ),
+
   driverName: flag(
     "driver-name",
     "NAME",
@@ -232,8 +255,6 @@ export const KLOG_FLAGS: readonly IgnoredFlag[] = [
 
 /** DRANET's flags for what this version does not have. The values that ask for nothing are DRANET's own defaults. */
 export const UNSERVED_FLAGS: readonly IgnoredFlag[] = [
-  { name: "slaac-ready-timeout", isBoolean: false, harmless: ["1.5s"] },
-  { name: "slaac-rollback-reserve", isBoolean: false, harmless: ["500ms"] },
   { name: "device-attach-timeout", isBoolean: false, harmless: ["30s"] },
   { name: "hook-path", isBoolean: false },
 ];

@@ -56,6 +56,11 @@ export const INTERFACE_RULES: readonly FieldRule<Given>[] = [
     error: "cannot be IPVLAN with DHCP, since the server tells links apart by their hardware address",
   },
   {
+    path: "type",
+    holds: (link) => link.type !== "VLAN" || !wantsDhcp(link),
+    error: "cannot be VLAN with DHCP, since the lease is taken over the device itself, before there is the VLAN",
+  },
+  {
     path: "addresses",
     holds: (link) => link.addressing !== "Unnumbered" || !hasAddress(link),
     error: "cannot be given with addressing Unnumbered",

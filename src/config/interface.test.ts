@@ -102,6 +102,10 @@ const apart: [object, string][] = [
     "type: cannot be IPVLAN with DHCP, since the server tells links apart by their hardware address",
   ],
   [
+    { type: "VLAN", vlan: { id: 5 }, addressing: "DHCP" },
+    "type: cannot be VLAN with DHCP, since the lease is taken over the device itself, before there is the VLAN",
+  ],
+  [
     { type: "MACVLAN", addressing: "Unnumbered", addresses: ["10.0.0.5/24"] },
     "addresses: cannot be given with addressing Unnumbered",
   ],

@@ -5,6 +5,7 @@
 
 import { type NetworkData, networkDataOf } from "../claims/network-data.ts";
 import { baseRequest, type ClaimDevice, keyText } from "../claims/record.ts";
+import { addressConditions } from "./address-conditions.ts";
 import { clampUtf8 } from "./limits.ts";
 
 /** In the order in which they are shown. */
@@ -13,6 +14,7 @@ export const CONDITION_TYPES = [
   "NetworkReady",
   "RDMALinkReady",
   "SLAACReady",
+  "DHCPReady",
   "AttachedLate",
   "CPUAligned",
 ] as const;
@@ -82,7 +84,7 @@ function conditionsOf(record: ClaimDevice, trouble: Trouble | undefined): readon
   if (record.state === "detaching") return notReady(plan, "Detaching", `${device} is on its way home from ${pod}`);
   if (record.state !== "attached") return [];
   const ready = plan.ifname === undefined ? deviceReady(record, pod) : linkReady(record, plan.ifname, pod);
-  return [...ready, timeliness(record, pod), ...cpuAlignment(record, pod)];
+  return [...ready, ...addressConditions(record), timeliness(record, pod), ...cpuAlignment(record, pod)];
 }
 
 /** Of the containers that were made so far. */

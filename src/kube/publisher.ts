@@ -5,6 +5,7 @@ import type { Clock } from "../lib/clock.ts";
 import { ConflictError, describeError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { type Backoff, backoffDelayMs } from "../lib/retry.ts";
+import { Wakeup } from "../lib/wakeup.ts";
 import type { KubeClient } from "./client/kube-client.ts";
 import { isNotFound, KubeError } from "./client/kube-error.ts";
 import { LIST_WATCH_BACKOFF, listAndWatch } from "./client/list-watch.ts";
@@ -14,7 +15,6 @@ import { diffSlices, type SliceWrites } from "./slice-diff.ts";
 import { SliceMirror } from "./slice-mirror.ts";
 import { SLICES_PATH, SliceWriter } from "./slice-writer.ts";
 import { desiredSlices, type PoolIdentity } from "./slices.ts";
-import { Wakeup } from "./wakeup.ts";
 
 /**
  * Before a repair. A kubelet that starts wipes the node's slices once, in well under a second, so 1 to 2 s is enough

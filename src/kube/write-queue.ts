@@ -2,7 +2,7 @@
 
 import type { Clock } from "../lib/clock.ts";
 import { type Backoff, backoffDelayMs } from "../lib/retry.ts";
-import { Wakeup } from "./wakeup.ts";
+import { Wakeup } from "../lib/wakeup.ts";
 
 /**
  * retry: the server has a problem, so everything waits. later: this item has one, the others go on. drop: it never can

@@ -40,6 +40,7 @@ export class Metrics {
   readonly #lostLinks: Gauge;
   readonly #pendingReleases: Gauge;
   readonly #releaseFailures: Counter;
+  readonly #leases: Counter<"event">;
 
   /** `processRoot` is the directory of this process in procfs. */
   constructor(prefix: string = DEFAULT_METRICS_PREFIX, processRoot = "/proc/self") {
@@ -106,6 +107,10 @@ export class Metrics {
     this.#releaseFailures = new Counter(
       named("profile_release_failures_total", "Attempts to release a profile that failed."),
     );
+    this.#leases = new Counter({
+      ...named("dhcp_leases_total", "What became of DHCP leases."),
+      labelNames: ["event"],
+    });
     addProcessMetrics(this.#registry, processRoot);
   }
 
@@ -175,6 +180,11 @@ export class Metrics {
 
   profileReleaseFailed(): void {
     this.#releaseFailures.inc();
+  }
+
+  /** `event` is one of few constant words. */
+  lease(event: string): void {
+    this.#leases.inc({ event });
   }
 
   setLostLinks(count: number): void {

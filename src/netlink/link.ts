@@ -45,3 +45,5 @@ export type XdpMode = "skb" | "driver" | "hardware";
 
 export const IFF_UP = 0x1;
 export const IFF_LOOPBACK = 0x8;
+/** There is a carrier. */
+export const IFF_LOWER_UP = 0x10000;

@@ -129,7 +129,7 @@ describe("an agent with --strict-claims", () => {
       const claim = node.claim(uniqueName("bad"), {
         devices: ifname,
         config: {
-          interface: { dhcp: true, mtu: 5, hardwareAddr: "02:00:00:00:00:77" },
+          interface: { mode: "x", mtu: 5, hardwareAddr: "02:00:00:00:00:77" },
           ethtool: { rings: { rx: 512 } },
           vf: {},
         },
@@ -137,7 +137,7 @@ describe("an agent with --strict-claims", () => {
       const words = await refusal(node.kubelet.prepare(claim));
       for (const part of [
         `claim default/${claim.name}`,
-        "interface.dhcp: is not served in this version of netferry",
+        "interface.mode: is not served in this version of netferry",
         "interface.mtu: 5 is not a whole number between 68 and 2147483647",
         "interface.hardwareAddr: is closed to claims by --strict-claims",
         "ethtool.rings: has an effect beyond the pod",

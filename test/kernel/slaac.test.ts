@@ -1,0 +1,88 @@
+/** Addresses by router advertisement in a pod, with radvd as the router. */
+
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { deviceStatuses } from "../../src/kube/device-status.ts";
+import { eventually } from "../fakes/eventually.ts";
+import { AddressLab, SLAAC_MS } from "../lab/address-lab.ts";
+import { settled } from "../lab/claim-life.ts";
+import { ip } from "../lab/links.ts";
+import { Radvd } from "../lab/radvd.ts";
+import { failOnLeaks } from "../leaks.ts";
+
+failOnLeaks();
+
+const LIMIT_MS = 30_000;
+const PREFIX = "fd00:97::";
+/** The link's hardware address, and what RFC 4291 makes of it. */
+const MAC = "02:00:00:00:97:05";
+const ADDRESS = `${PREFIX}ff:fe00:9705/64`;
+
+let lab: AddressLab;
+beforeEach(async () => {
+  lab = await AddressLab.start([`${PREFIX}1/64`, "10.97.0.1/24"]);
+  ip("link", "set", lab.ifname, "address", MAC, "up");
+  ip("addr", "add", "10.97.0.5/24", "dev", lab.ifname);
+  await settled(lab.ifname);
+});
+afterEach(() => lab[Symbol.asyncDispose]());
+
+function status() {
+  const [device] = deviceStatuses([lab.record], "dra.net", new Map());
+  const condition = device?.conditions.find(({ type }) => type === "SLAACReady");
+  return { ips: device?.networkData?.ips, condition: [condition?.status, condition?.reason] };
+}
+
+test(
+  "a link gets its address from the pod's router, keeps IPv4, leaves IPv6 at home, and its routes come after",
+  async () => {
+    await using _router = await Radvd.start(lab.place, `${PREFIX}/64`);
+    ip("addr", "add", "fd00:98::5/64", "dev", lab.ifname, "nodad");
+    await lab.agent(async (agent) => {
+      await lab.prepare(agent, {
+        interface: { name: "net1", addressing: "SLAAC" },
+        // The kernel takes a gateway only once the router has said that it is on the link.
+        routes: [{ destination: "fd00:99::/64", gateway: `${PREFIX}1` }],
+      });
+      await lab.attach(agent);
+      expect(lab.record.attachment?.slaac).toEqual({ addresses: [ADDRESS] });
+      expect(status()).toEqual({ ips: ["10.97.0.5/24", ADDRESS], condition: ["True", "AddressReady"] });
+      const shown = lab.pod.ip("addr", "show", "dev", "net1");
+      expect(shown).toContain(`inet6 ${ADDRESS} scope global`);
+      expect(shown).not.toContain("tentative");
+      expect(shown).toContain("inet 10.97.0.5/24");
+      expect(shown).not.toContain("fd00:98::5");
+      expect(lab.pod.json("-6", "route", "show", "fd00:99::/64")).toMatchObject([{ gateway: `${PREFIX}1` }]);
+      expect(lab.pod.json("-6", "route", "show", "default")).toMatchObject([{ protocol: "ra", dev: "net1" }]);
+      const keys = ["accept_ra", "disable_ipv6", "dad_transmits", "router_solicitation_interval"];
+      expect(keys.map((key) => lab.pod.sysctl(`net/ipv6/conf/net1/${key}`))).toEqual(["2", "0", "0", "1"]);
+      await agent.ferry.detachClaim("claim-uid");
+      expect(ip("addr", "show", "dev", lab.ifname)).toContain("fd00:98::5/64");
+    });
+  },
+  LIMIT_MS,
+);
+
+test(
+  "without a router the pod gets its link in time, with a reason, and the address once it comes",
+  async () => {
+    await lab.agent(async (agent) => {
+      await lab.prepare(agent, { interface: { name: "net1", addressing: "SLAAC", hardwareAddr: "02:00:00:00:97:06" } });
+      const beginMs = performance.now();
+      await lab.attach(agent);
+      expect(performance.now() - beginMs).toBeGreaterThanOrEqual(SLAAC_MS);
+      expect(lab.record.attachment?.slaac).toMatchObject({
+        reason: "NoAddress",
+        problem: `within ${SLAAC_MS / 1000} s no router advertised a prefix to make an address of that no other node has`,
+      });
+      expect(status()).toEqual({ ips: ["10.97.0.5/24"], condition: ["False", "NoAddress"] });
+      // A new hardware address may be another node's: it is looked for.
+      expect(lab.pod.sysctl("net/ipv6/conf/net1/dad_transmits")).toBe("1");
+      await using _router = await Radvd.start(lab.place, `${PREFIX}/64`);
+      await eventually("the address is told", () => lab.changes.length === 1, 15_000);
+      expect(status().condition).toEqual(["True", "AddressReady"]);
+      expect(status().ips).toContain(`${PREFIX}ff:fe00:9706/64`);
+      await agent.ferry.detachClaim("claim-uid");
+    });
+  },
+  LIMIT_MS,
+);
