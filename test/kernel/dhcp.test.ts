@@ -127,6 +127,33 @@ test("Leases.take() says that nobody answered, and the link is as it was", async
   expect(events).toEqual([]);
 });
 
+test("Leases.take() asks again when its first question is lost", async () => {
+  const { ifname, place } = device();
+  await using eavesdropper = Bun.spawn(["ip", "netns", "exec", place.netns, "python3", "-c", HEAR_DISCOVER], {
+    stdout: "pipe",
+  });
+  const output = eavesdropper.stdout.getReader();
+  await output.read(); // it listens
+  const taken = leases(20_000).take(await snapshot(ifname), undefined, undefined, never);
+  await output.read(); // the first question went by, and nobody is there yet to answer it
+  await using server = await DhcpServer.dnsmasq(place, "10.91.0.50,10.91.0.50");
+  expect((await taken).address).toBe("10.91.0.50");
+  expect(server.count(/DHCPACK/)).toBe(1);
+});
+
+/** Says so when it listens, and when a datagram for a DHCP server has gone by. */
+const HEAR_DISCOVER = `
+import socket
+frames = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
+print("listening", flush=True)
+while True:
+    packet = frames.recv(2048)
+    header = (packet[0] & 15) * 4
+    if packet[9] == 17 and packet[header + 2 : header + 4] == bytes([0, 67]):
+        break
+print("heard", flush=True)
+`;
+
 test("Leases.take() says that there is no carrier", async () => {
   const { ifname, place } = device();
   ip("-n", place.netns, "link", "set", place.ifname, "down");
