@@ -3,6 +3,7 @@
 import { fstatSync } from "node:fs";
 import { abortProcess, enterNetns, O_RDONLY, openFile } from "./libc.ts";
 import type { OwnedFd } from "./owned.ts";
+import { unshareNetwork } from "./unshare.ts";
 
 /** Never a promise: what would run after its first await would run in whatever namespace the thread is in by then. */
 export type Sync<T> = T extends PromiseLike<unknown> ? never : T;
@@ -32,6 +33,21 @@ export function inNetns<T>(fd: number, task: () => Sync<T>): Sync<T> {
   enterNetns(fd, `network namespace (descriptor ${fd})`);
   try {
     return task();
+  } finally {
+    leave(back);
+  }
+}
+
+/**
+ * Runs `task` with this thread in a new, empty namespace, of which `fd` is a descriptor, and which ends with it. Throws
+ * SysError (EPERM). When the way back fails the process aborts.
+ */
+export function inNewNetns<T>(task: (fd: number) => Sync<T>): Sync<T> {
+  const back = homeNetns();
+  unshareNetwork();
+  try {
+    using own = openFile(THREAD_NETNS, O_RDONLY);
+    return task(own.fd);
   } finally {
     leave(back);
   }

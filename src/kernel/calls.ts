@@ -4,6 +4,7 @@
  * closes it.
  */
 
+import type { DeviceNode } from "../claims/record.ts";
 import type { Address } from "../netlink/address.ts";
 import type { Features, Settings, Switches } from "../netlink/ethtool.ts";
 import type { Link } from "../netlink/link.ts";
@@ -13,6 +14,9 @@ import type { Rule } from "../netlink/rule.ts";
 import type { Filter, Qdisc } from "../netlink/tc-codec.ts";
 import type { TcxProgram } from "../netlink/tcx.ts";
 import type { RdmaFacts } from "../rdma/facts.ts";
+import type { NldevFacts } from "../rdma/join.ts";
+import type { CharDeviceType } from "../rdma/nldev.ts";
+import type { SoftwareKind } from "../rdma/nldev-changes.ts";
 import type { LinkLocation } from "../sysfs/net.ts";
 import type { NumaNode } from "../sysfs/numa.ts";
 import type { PciDevice } from "../sysfs/pci.ts";
@@ -114,8 +118,41 @@ export interface NamespaceState {
   readonly neighbors: readonly Neighbor[];
 }
 
+export interface RdmaNodes {
+  readonly nodes: readonly DeviceNode[];
+  /** Types that were asked for and that the device, or this kernel, does not have. */
+  readonly missing: readonly CharDeviceType[];
+  /** Of a device in software, when `uverbs` was asked for. */
+  readonly kind?: SoftwareKind;
+}
+
+/** Those on RDMA devices, which go by their name. They throw SysError ENODEV for one that the namespace does not show. */
+export interface RdmaCalls {
+  /** What the namespace shows: in shared mode all devices of the host. Loads the kernel's RDMA core. */
+  readRdma(request: { readonly netns: NetnsRef }): NldevFacts;
+  /** The kernel loads the modules that make them, where they are built. */
+  rdmaNodes(request: {
+    readonly netns: NetnsRef;
+    readonly name: string;
+    readonly types: readonly CharDeviceType[];
+  }): RdmaNodes;
+  /** Whether kernel and driver would move a device of the host into another namespace. Changes nothing. */
+  canMoveRdma(request: { readonly name: string }): boolean;
+  moveRdma(request: { readonly from: NetnsRef; readonly name: string; readonly to: NetnsRef }): void;
+  renameRdma(request: { readonly name: string; readonly newName: string }): void;
+  /** A device in software on the link `ifname` of the namespace. In exclusive mode the device is made on the host. */
+  addRdmaLink(request: {
+    readonly netns: NetnsRef;
+    readonly name: string;
+    readonly kind: SoftwareKind;
+    readonly ifname: string;
+  }): void;
+  /** Does nothing where the namespace does not show it. */
+  deleteRdmaLink(request: { readonly netns: NetnsRef; readonly name: string }): void;
+}
+
 /** The calls of a kernel Worker: name → request and answer. */
-export interface KernelCalls {
+export interface KernelCalls extends RdmaCalls {
   scan(request: {
     readonly sysfsRoot: string;
     readonly procRoot: string;

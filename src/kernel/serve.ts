@@ -15,6 +15,7 @@ import { openDhcpSocket } from "./dhcp-socket.ts";
 import { accepting, ENODEV } from "./errnos.ts";
 import { moveLink } from "./move-link.ts";
 import { Namespaces } from "./namespaces.ts";
+import { rdmaCalls } from "./rdma.ts";
 import { scanHost } from "./scan.ts";
 import { snapshotLink } from "./snapshot.ts";
 
@@ -59,6 +60,7 @@ export function kernelCalls(): KernelCalls & Disposable {
     },
     deleteLink: ({ netns, ifindex }) =>
       namespaces.withSocket(netns, (socket) => accepting([ENODEV], () => deleteLink(socket, ifindex))),
+    ...rdmaCalls(namespaces),
     [Symbol.dispose]: () => namespaces[Symbol.dispose](),
   };
 }

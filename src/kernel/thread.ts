@@ -23,6 +23,13 @@ const CALLS: Readonly<Record<CallName, true>> = {
   openDhcpSocket: true,
   createLink: true,
   deleteLink: true,
+  readRdma: true,
+  rdmaNodes: true,
+  canMoveRdma: true,
+  moveRdma: true,
+  renameRdma: true,
+  addRdmaLink: true,
+  deleteRdmaLink: true,
 };
 
 /** The kernel may hold a call up for long (a lock, a driver); beyond this the thread is stuck. */

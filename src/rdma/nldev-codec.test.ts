@@ -46,6 +46,8 @@ test("decodeCharDevice() splits the number as linux/kdev_t.h joins it, also beyo
   const at = (number: bigint) => decodeCharDevice(new AttributeBytes().put(70, text("n")).put(72, u64(number)).bytes);
   expect(at(0xe7c0n)).toEqual({ name: "n", major: 231, minor: 192 });
   expect(at(0x100a04n)).toEqual({ name: "n", major: 10, minor: 260 });
+  const uverbs = new AttributeBytes().put(70, text("uverbs0")).put(72, u64(0xe7c0n)).put(73, u32(14));
+  expect(decodeCharDevice(uverbs.bytes)?.driverId).toBe(14);
 });
 
 test("the decoders make of random bytes a value or a ProtocolError", () => {

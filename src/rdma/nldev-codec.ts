@@ -30,6 +30,8 @@ export interface CharDevice {
   readonly name: string;
   readonly major: number;
   readonly minor: number;
+  /** enum rdma_driver_id; with `uverbs` only. */
+  readonly driverId?: number;
 }
 
 type Partly<T> = { -readonly [K in keyof T]?: T[K] };
@@ -91,12 +93,14 @@ export function decodeNetnsMode(payload: Uint8Array): NetnsMode | undefined {
 export function decodeCharDevice(payload: Uint8Array): CharDevice | undefined {
   let name: string | undefined;
   let device: bigint | undefined;
+  let driverId: number | undefined;
   for (const at = new AttributeReader(payload); at.next(); ) {
     if (at.type === k.RDMA_NLDEV_ATTR_CHARDEV_NAME) name = at.text();
     else if (at.type === k.RDMA_NLDEV_ATTR_CHARDEV) device = at.u64();
+    else if (at.type === k.RDMA_NLDEV_ATTR_UVERBS_DRIVER_ID) driverId = at.u32();
   }
   if (name === undefined || device === undefined) return undefined;
-  return { name, ...splitDevice(Number(device)) };
+  return { name, ...splitDevice(Number(device)), ...(driverId === undefined ? {} : { driverId }) };
 }
 
 /** huge_encode_dev() of linux/kdev_t.h, which is new_encode_dev(): eight bits of minor, twelve of major, the rest of minor. */

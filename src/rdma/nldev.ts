@@ -60,7 +60,7 @@ export function charDevice(
   return orNothing([ENOENT, ENODEV, EOPNOTSUPP], read);
 }
 
-function request(command: number, flags = 0): NlMessage {
+export function request(command: number, flags = 0): NlMessage {
   return new NlMessage(k.nldev(command), NLM_F_REQUEST | flags);
 }
 
