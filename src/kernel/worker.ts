@@ -7,11 +7,12 @@ import { homeNetns } from "../../ffi/netns.ts";
 import { onForgottenHandle } from "../../ffi/owned.ts";
 import { systemClock } from "../lib/clock.ts";
 import { faultPoint } from "../lib/fault.ts";
+import { LINK_EVENTS, RDMA_EVENTS } from "../netlink/events.ts";
 import type { KernelCalls } from "./calls.ts";
 import { useProcRoot } from "./link-sysctls.ts";
 import { type CallName, type FromWorker, type ToWorker, toPlainError } from "./messages.ts";
 import { kernelCalls } from "./serve.ts";
-import { watchLinks } from "./watch.ts";
+import { watchEvents } from "./watch.ts";
 
 declare const self: Worker;
 
@@ -58,7 +59,8 @@ function pong(): void {
 
 async function startWatch(): Promise<void> {
   try {
-    await watchLinks({
+    await watchEvents({
+      sources: [LINK_EVENTS, RDMA_EVENTS],
       clock: systemClock,
       signal: watching.signal,
       onChange: () => post({ kind: "changed" }),

@@ -2,6 +2,7 @@
 
 /** linux/netlink.h */
 export const NETLINK_ROUTE = 0;
+export const NETLINK_KOBJECT_UEVENT = 15;
 export const NLM_F_REQUEST = 0x1;
 export const NLM_F_ACK = 0x4;
 export const NLM_F_DUMP_INTR = 0x10;

@@ -1,9 +1,9 @@
 /** Link events when there are too many of them. */
 
 import { expect, test } from "bun:test";
-import { watchLinks } from "../../src/kernel/watch.ts";
+import { watchEvents } from "../../src/kernel/watch.ts";
 import { systemClock } from "../../src/lib/clock.ts";
-import { LinkEvents } from "../../src/netlink/link-events.ts";
+import { LINK_EVENTS, NetlinkEvents } from "../../src/netlink/events.ts";
 import { eventually, ip, uniqueName } from "../lab/netns.ts";
 import { failOnLeaks } from "../leaks.ts";
 
@@ -18,9 +18,10 @@ function flood(): void {
   }
 }
 
-test("LinkEvents says that it is lost when its buffer overflows", async () => {
+test("NetlinkEvents says that it is lost when its buffer overflows", async () => {
   const lost: string[] = [];
-  await using _events = await LinkEvents.open({
+  await using _events = await NetlinkEvents.open({
+    source: LINK_EVENTS,
     onChange: () => undefined,
     onLost: (reason) => lost.push(reason.message),
     receiveBufferBytes: 4096,
@@ -30,11 +31,12 @@ test("LinkEvents says that it is lost when its buffer overflows", async () => {
   expect(lost).toEqual([expect.stringContaining("ENOBUFS")]);
 });
 
-test("watchLinks() opens anew after an overflow, tells of a change, and hears what comes then", async () => {
+test("watchEvents() opens anew after an overflow, tells of a change, and hears what comes then", async () => {
   const stop = new AbortController();
   const failures: Error[] = [];
   let changes = 0;
-  const watching = watchLinks({
+  const watching = watchEvents({
+    sources: [LINK_EVENTS],
     clock: systemClock,
     onChange: () => {
       changes += 1;

@@ -1,24 +1,40 @@
 /**
- * Changes of links, addresses and routes in this thread's namespace, without polling: a netlink socket in the event
- * loop. What changed is not told: events may be lost, so whoever listens lists again anyway.
+ * Changes of links, addresses, routes and RDMA devices in this thread's namespace, without polling: a netlink socket in
+ * the event loop. What changed is not told: events may be lost, so whoever listens lists again anyway.
  */
 
 import { duplicate } from "../../ffi/libc.ts";
 import { NlSocket } from "../../ffi/libnl.ts";
 import * as k from "./constants.ts";
 
-const GROUPS = [
-  k.RTNLGRP_LINK,
-  k.RTNLGRP_IPV4_IFADDR,
-  k.RTNLGRP_IPV6_IFADDR,
-  k.RTNLGRP_IPV4_ROUTE,
-  k.RTNLGRP_IPV6_ROUTE,
-];
+/** What to listen to. */
+export interface EventSource {
+  readonly protocol: number;
+  readonly groups: readonly number[];
+  /** Whether a message is one of those; absent: all are. */
+  readonly concerns?: (message: Uint8Array) => boolean;
+}
+
+export const LINK_EVENTS: EventSource = {
+  protocol: k.NETLINK_ROUTE,
+  groups: [k.RTNLGRP_LINK, k.RTNLGRP_IPV4_IFADDR, k.RTNLGRP_IPV6_IFADDR, k.RTNLGRP_IPV4_ROUTE, k.RTNLGRP_IPV6_ROUTE],
+};
+
+/** The kernel's own uevents, as lines that end with a zero byte (lib/kobject_uevent.c): no netlink protocol tells sooner. */
+const RDMA_SUBSYSTEM = Buffer.from("\0SUBSYSTEM=infiniband\0");
+const UEVENT_GROUP = 1;
+
+export const RDMA_EVENTS: EventSource = {
+  protocol: k.NETLINK_KOBJECT_UEVENT,
+  groups: [UEVENT_GROUP],
+  concerns: (message) => Buffer.from(message.buffer, message.byteOffset, message.length).includes(RDMA_SUBSYSTEM),
+};
 
 /** Some thousand links may come and go in one breath. */
 const RECEIVE_BUFFER_BYTES = 2 << 20;
 
-export interface LinkEventsOptions {
+export interface NetlinkEventsOptions {
+  readonly source: EventSource;
   /** Something changed. */
   readonly onChange: () => void;
   /**
@@ -29,7 +45,7 @@ export interface LinkEventsOptions {
   readonly receiveBufferBytes?: number;
 }
 
-export class LinkEvents implements AsyncDisposable {
+export class NetlinkEvents implements AsyncDisposable {
   readonly #socket: NlSocket;
   readonly #closed = Promise.withResolvers<void>();
   #connection: Bun.Socket | undefined;
@@ -40,13 +56,13 @@ export class LinkEvents implements AsyncDisposable {
   }
 
   /** Resolves when everything that happens from now on will be heard of. */
-  static async open(options: LinkEventsOptions): Promise<LinkEvents> {
+  static async open(options: NetlinkEventsOptions): Promise<NetlinkEvents> {
     using opening = new DisposableStack();
-    const socket = opening.use(new NlSocket(k.NETLINK_ROUTE));
-    for (const group of GROUPS) socket.join(group);
+    const socket = opening.use(new NlSocket(options.source.protocol));
+    for (const group of options.source.groups) socket.join(group);
     socket.setNonBlocking();
     socket.setReceiveBuffer(options.receiveBufferBytes ?? RECEIVE_BUFFER_BYTES);
-    const events = new LinkEvents(socket);
+    const events = new NetlinkEvents(socket);
     await events.#listen(options);
     opening.move();
     return events;
@@ -60,7 +76,7 @@ export class LinkEvents implements AsyncDisposable {
     this.#socket[Symbol.dispose]();
   }
 
-  async #listen({ onChange, onLost }: LinkEventsOptions): Promise<void> {
+  async #listen({ source, onChange, onLost }: NetlinkEventsOptions): Promise<void> {
     const lost = (reason: Error) => {
       this.#closed.resolve();
       if (!this.#disposing) onLost(reason);
@@ -69,7 +85,9 @@ export class LinkEvents implements AsyncDisposable {
       // The event loop closes the descriptor that it is given; libnl closes its own.
       fd: duplicate(this.#socket.fd).release(),
       socket: {
-        data: onChange,
+        data: (_socket, message) => {
+          if (source.concerns?.(message) !== false) onChange();
+        },
         close: (_socket, error) => lost(error ?? new Error("the event loop closed the netlink socket")),
         error: (_socket, error) => lost(error),
       },
