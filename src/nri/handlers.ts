@@ -1,5 +1,7 @@
 /** What the NRI plugin needs from the rest of netferry. Sandboxes and containers are those of `nri/api.proto`, trimmed. */
 
+import type { DeviceNode } from "../claims/record.ts";
+
 export interface Sandbox {
   readonly id: string;
   readonly podUid: string;
@@ -27,6 +29,8 @@ export interface SandboxContainer {
 
 /** What is to be different in a container. Absent: as it is. */
 export interface ContainerChange {
+  /** Character devices to add. */
+  readonly deviceNodes?: readonly DeviceNode[];
   readonly cpus?: string;
   readonly mems?: string;
   /** Links that the OCI runtime moves: name on the host → name in the container. */

@@ -128,6 +128,25 @@ test("events wait for a Synchronize whose work is unfinished", async () => {
   expect(handlers.heard).toEqual(["synchronize", "started web"]); // late, but not lost; the container was refused
 });
 
+test("CreateContainer adds the character devices that it is told to, as they are on the host", async () => {
+  const { call, handlers } = harness();
+  const uverbs = { path: "/dev/infiniband/uverbs0", major: 231, minor: 192, permissions: "rw" };
+  handlers.change = { deviceNodes: [{ ...uverbs, mode: 0o660, uid: 0, gid: 104 }] };
+  const { adjust } = await call(RPC.createContainer, { pod, container });
+  const { $typeName: _, ...device } = adjust?.linux?.devices[0] ?? {};
+  expect(device).toMatchObject({
+    path: uverbs.path,
+    type: "c",
+    major: 231n,
+    minor: 192n,
+    fileMode: { value: 0o660 },
+    uid: { value: 0 },
+    gid: { value: 104 },
+  });
+  handlers.change = { deviceNodes: [] };
+  expect((await call(RPC.createContainer, { pod, container })).adjust).toBeUndefined();
+});
+
 test("the dedicated calls and StateChange are the same to the handlers", async () => {
   const { call, handlers } = harness();
   await call(RPC.runPodSandbox, { pod });

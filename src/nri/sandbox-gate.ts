@@ -9,6 +9,7 @@ import type { ClaimStore } from "../claims/store.ts";
 import type { Kernel } from "../kernel/calls.ts";
 import { ClaimError, describeError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
+import { addedNodes } from "./added-nodes.ts";
 import type { ContainerChange, RuntimeInfo, Sandbox, SandboxContainer, SandboxHandlers } from "./handlers.ts";
 
 export interface GateParts {
@@ -114,7 +115,8 @@ export class SandboxGate implements SandboxHandlers {
     const ofPod = store.ofPod(sandbox.podUid);
     const used = ofPod.filter((record) => this.#uses(record, container));
     const netDevices = await runtimeMoves(this.#parts.kernel, ofPod);
-    return { ...alignContainer({ store, observer, log }, used, container), netDevices };
+    const deviceNodes = addedNodes(ofPod, container);
+    return { ...alignContainer({ store, observer, log }, used, container), netDevices, deviceNodes };
   }
 
   disconnected(): void {

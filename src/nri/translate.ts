@@ -1,6 +1,7 @@
 /** NRI's messages in the words that the rest of netferry uses. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { Container, CreateContainerResponseSchema, PodSandbox } from "../proto/gen/nri/api_pb.ts";
+import type { DeviceNode } from "../claims/record.ts";
+import type { Container, CreateContainerResponseSchema, LinuxDeviceSchema, PodSandbox } from "../proto/gen/nri/api_pb.ts";
 import type { ContainerChange, Sandbox, SandboxContainer } from "./handlers.ts";
 
 /** The annotations by which a container may name CDI devices (CDI specification, "Kubernetes annotations"). */
@@ -37,13 +38,35 @@ export function toAdjustment({
   cpus = "",
   mems = "",
   netDevices = {},
+  deviceNodes = [],
 }: ContainerChange): MessageInitShape<typeof CreateContainerResponseSchema> {
   const moves = Object.entries(netDevices).map(([onHost, name]) => [onHost, { name }] as const);
   const linux = {
+    ...(deviceNodes.length === 0 ? {} : { devices: deviceNodes.map(toDevice) }),
     ...(cpus === "" && mems === "" ? {} : { resources: { cpu: { cpus, mems } } }),
     ...(moves.length === 0 ? {} : { netDevices: Object.fromEntries(moves) }),
   };
   return Object.keys(linux).length === 0 ? {} : { adjust: { linux } };
+}
+
+/** Permissions have no field: the runtime allows all. */
+function toDevice({
+  path,
+  major,
+  minor,
+  mode,
+  uid,
+  gid,
+}: DeviceNode): MessageInitShape<typeof LinuxDeviceSchema> {
+  return {
+    path,
+    type: "c",
+    major: BigInt(major),
+    minor: BigInt(minor),
+    ...(mode === undefined ? {} : { fileMode: { value: mode } }),
+    ...(uid === undefined ? {} : { uid: { value: uid } }),
+    ...(gid === undefined ? {} : { gid: { value: gid } }),
+  };
 }
 
 function cdiDevicesOf(container: Container): string[] {
