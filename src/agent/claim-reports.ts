@@ -1,7 +1,7 @@
 /** Tells the cluster what becomes of claims: conditions on the claim, warnings as events on claim and pod. */
 
 import type { AttachObserver } from "../attach/parts.ts";
-import { baseRequest, type ClaimDevice, keyText } from "../claims/record.ts";
+import { baseRequest, type ClaimDevice, isRdmaOnly, keyText } from "../claims/record.ts";
 import type { ClaimStore } from "../claims/store.ts";
 import { type ClaimId, ClaimStatusWriter, type ClaimStatusWriterOptions } from "../kube/claim-status-writer.ts";
 import type { ClaimFacts } from "../kube/claims.ts";
@@ -70,12 +70,11 @@ export class ClaimReports implements AttachObserver {
   attached(record: ClaimDevice): void {
     this.#troubles.delete(keyText(record));
     this.#statuses.changed(claimOf(record));
-    if (record.attachment?.late === true)
-      this.#warnPod(
-        record,
-        "DeviceAttachedLate",
-        `${record.plan.ifname ?? record.device} (${deviceOf(record)}) came after the pod's sandbox had started: a container that does not name the claim may have run without it`,
-      );
+    if (record.attachment?.late !== true) return;
+    const { ifname = record.device, deviceNodes = [] } = record.plan;
+    const came = `${ifname} (${deviceOf(record)}) came after the pod's sandbox had started: a container that does not name the claim may have run without it`;
+    const restart = deviceNodes.length === 0 ? "" : ", and lacks its character devices until the pod is restarted";
+    this.#warnPod(record, "DeviceAttachedLate", came + restart);
   }
 
   addressesChanged(record: ClaimDevice): void {
@@ -94,7 +93,8 @@ export class ClaimReports implements AttachObserver {
 
   attachFailed(record: ClaimDevice, error: Error): void {
     this.#trouble(record, { reason: "AttachFailed", message: describeError(error) });
-    this.#warnPod(record, "NetworkDeviceAttachFailed", describeError(error));
+    const reason = isRdmaOnly(record) ? "RDMADeviceAttachFailed" : "NetworkDeviceAttachFailed";
+    this.#warnPod(record, reason, describeError(error));
   }
 
   receiptFailed(record: ClaimDevice, error: Error): void {

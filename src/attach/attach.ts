@@ -19,6 +19,7 @@ import { bringHome } from "./detach.ts";
 import { stepsNow } from "./leased.ts";
 import type { AttachParts, SandboxRef } from "./parts.ts";
 import { entersNamespace, hostNetworkSentence } from "./plan.ts";
+import { attachRdma, releaseRdma } from "./rdma.ts";
 import { findInPod, findOnHost, findPublished } from "./recognise.ts";
 import { aroundWait, awaitSlaac, awaitsSlaac, SLAAC_READY_TIMEOUT_MS } from "./slaac.ts";
 import { temporaryName } from "./temporary-name.ts";
@@ -43,8 +44,8 @@ export async function attachDevice(
     faultPoint("attach.committed");
     // What the runtime moves it moves with the first container, which this record and its receipt let through.
     const isAwaited = netns === undefined || record.plan.movedBy !== undefined;
-    const there = isAwaited ? committed.record : await attachLink(parts, committed, netns);
-    const attached: ClaimDevice = { ...there, state: "attached" };
+    const linked = isAwaited ? committed.record : await attachLink(parts, committed, netns);
+    const attached: ClaimDevice = { ...(await attachRdma(parts, linked, netns)), state: "attached" };
     parts.store.put([attached]);
     return attached;
   } catch (cause) {
@@ -163,13 +164,12 @@ async function findLeft(parts: AttachParts, attachment: LinkAttachment): Promise
   return link.ifindex;
 }
 
-async function bring(
-  parts: AttachParts,
-  { plan: { child }, attachment: { temporaryName } }: AwayLink,
-  netns: HeldNetns,
-  ifindex: number,
-): Promise<number> {
+async function bring(parts: AttachParts, record: AwayLink, netns: HeldNetns, ifindex: number): Promise<number> {
+  const { child } = record.plan;
+  const { temporaryName } = record.attachment;
   if (child !== undefined) return makeChild(parts.kernel, child, { parent: ifindex, netns, temporaryName });
+  await releaseRdma(parts, record, ["host"]);
+  faultPoint("attach.rdmaReleased");
   const moved = await parts.kernel.moveLink({ from: "host", ifindex, to: { fd: netns.fd }, temporaryName });
   return moved.ifindex;
 }

@@ -17,6 +17,7 @@ import { removeChild } from "./child.ts";
 import { isGone } from "./gone.ts";
 import { lostSentences } from "./lost.ts";
 import { type AttachParts, logFields } from "./parts.ts";
+import { bringRdmaHome, releaseRdma, settleRdma } from "./rdma.ts";
 import { findInPod, findOnHost } from "./recognise.ts";
 import { makeAnew } from "./recreate.ts";
 import { restoreSteps } from "./restore.ts";
@@ -33,7 +34,10 @@ export async function bringHome(parts: AttachParts, record: ClaimDevice): Promis
   parts.receipts.remove(record.claimUid);
   parts.store.put([away]);
   faultPoint("detach.receiptRemoved");
-  const problems = hasLink(away) ? await bringLinkHome(parts, away) : [];
+  const rdmaProblems = await bringRdmaHome(parts, away, () => namespaceOf(parts, away.attachment));
+  const linkProblems = hasLink(away) ? await bringLinkHome(parts, away) : [];
+  const problems = linkProblems && [...rdmaProblems, ...linkProblems, ...(await settleRdma(parts, away))];
+  faultPoint("detach.rdmaSettled");
   faultPoint("detach.restored");
   const home = atHome(record);
   parts.store.put([home]);
@@ -77,6 +81,7 @@ async function moveOut(
   if (link === undefined) return undefined;
   await clear(parts, record, { netns, ifindex: link.ifindex, spare: othersInPod(parts, record, links) }, onProblem);
   faultPoint("detach.cleared");
+  await releaseRdma(parts, record, [netns, "host"]);
   const { temporaryName } = attachment;
   const moved = await parts.kernel.moveLink({ from: netns, ifindex: link.ifindex, to: "host", temporaryName });
   return moved.ifindex;
@@ -119,7 +124,7 @@ function programsOf({ link, programs }: LinkSnapshot): readonly number[] {
 async function namespaceOf(parts: AttachParts, attachment: Attachment): Promise<NetnsRef | undefined> {
   const held = parts.held.get(attachment.sandboxId);
   if (held !== undefined) return { fd: held.fd };
-  if (attachment.netnsPath === undefined) return undefined;
+  if (attachment.netnsPath === undefined || attachment.netnsInode === undefined) return undefined;
   try {
     const opened = await parts.held.hold(attachment.sandboxId, attachment.netnsPath);
     if (opened.inode === attachment.netnsInode) return { fd: opened.fd };

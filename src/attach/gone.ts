@@ -9,3 +9,10 @@ export function isGone(error: unknown): boolean {
     if (at instanceof SysError && GONE.has(at.errno)) return true;
   return false;
 }
+
+/** Whether a system call behind this error failed so. */
+export function hasErrno(error: unknown, name: keyof typeof constants.errno): boolean {
+  for (let at = error; at instanceof Error; at = at.cause)
+    if (at instanceof SysError && at.errno === constants.errno[name]) return true;
+  return false;
+}

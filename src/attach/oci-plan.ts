@@ -6,7 +6,7 @@ import type { LinkSnapshot } from "../kernel/calls.ts";
 import { ClaimError } from "../lib/errors.ts";
 
 /** What a configuration may say although the runtime does nothing of it: netferry does, or it asks for nothing. */
-const NOT_OF_THE_LINK: ReadonlySet<string> = new Set(["interface.name", "cpu"]);
+const NOT_OF_THE_LINK: ReadonlySet<string> = new Set(["interface.name", "cpu", "rdmaExclusive", "umad", "issm"]);
 const ASKS_FOR_NOTHING: ReadonlySet<unknown> = new Set([false, "Passthrough", "Static"]);
 
 /** Throws a ClaimError that lists everything that the runtime cannot do. */

@@ -92,8 +92,8 @@ export function planAttach(
 }
 
 /** Whether something of the device moves into the pod's network namespace. */
-export function entersNamespace({ ifname }: AttachPlan): boolean {
-  return ifname !== undefined;
+export function entersNamespace({ ifname, rdma }: AttachPlan): boolean {
+  return ifname !== undefined || rdma?.moves === true;
 }
 
 export function hostNetworkSentence({ podNamespace, podName }: Pick<SandboxRef, "podNamespace" | "podName">): string {

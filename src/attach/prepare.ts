@@ -16,6 +16,7 @@ import { checkVfMtu } from "./link-settings.ts";
 import { planByRuntime } from "./oci-plan.ts";
 import { checkNames, entersNamespace, hostNetworkSentence, needsHostRules, planAttach } from "./plan.ts";
 import { planBare } from "./plan-bare.ts";
+import { withRdma } from "./plan-rdma.ts";
 import { findPublished } from "./recognise.ts";
 import { checkNotAway, checkParent, checkSharing } from "./sharing.ts";
 import { checkVrfs, vrfOf } from "./vrf.ts";
@@ -160,7 +161,7 @@ async function planDevice(
   const device = await parts.findDevice(allocated.device, signal);
   if (device === undefined) throw notHere(allocated);
   const withDefaults = { ...allocated, config: withChildDefaults(allocated.config, key) };
-  const bare = await planBare(allocated, device);
+  const bare = planBare(allocated.config, device);
   const planned =
     bare === undefined ? await planLink(parts, claim, withDefaults, device, { known, others }, signal) : { plan: bare };
   return {
@@ -177,6 +178,7 @@ async function planDevice(
     ...(allocated.config.cpu?.align === "numa" ? { alignsCpus: true as const } : {}),
     published: device,
     ...planned,
+    plan: await withRdma(parts, planned.plan, device, allocated.config, signal),
     state: "prepared",
   };
 }

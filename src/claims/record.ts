@@ -4,6 +4,8 @@ import type { DhcpLease } from "../dhcp/lease.ts";
 import type { Device } from "../inventory/device.ts";
 import type { LinkSnapshot } from "../kernel/calls.ts";
 import type { LinkStep } from "../kernel/steps.ts";
+import type { CharDeviceType } from "../rdma/nldev.ts";
+import type { SoftwareKind } from "../rdma/nldev-changes.ts";
 
 export interface DeviceKey {
   readonly claimUid: string;
@@ -42,6 +44,20 @@ export interface AttachPlan {
   readonly leftOut?: readonly string[];
   /** Absent for none. */
   readonly deviceNodes?: readonly DeviceNode[];
+  /** Absent for a device without RDMA. */
+  readonly rdma?: RdmaPlan;
+}
+
+/** The RDMA device that belongs to the device, as it is on the host. */
+export interface RdmaPlan {
+  readonly name: string;
+  readonly nodeGuid?: string;
+  /** It moves into the pod's namespace, in exclusive mode; in shared mode character devices are all that it takes. */
+  readonly moves: boolean;
+  /** It stands on the link and is destroyed when that moves: it is made again over it, in the pod and at home. */
+  readonly kind?: SoftwareKind;
+  /** The character devices that containers get, as far as there are any. */
+  readonly nodeTypes: readonly CharDeviceType[];
 }
 
 /** A link that is made in the pod's namespace and stands on the device, which itself stays on the host. */
@@ -132,6 +148,10 @@ export type AwayLink = ClaimDevice & { readonly attachment: LinkAttachment };
 
 export function hasLink(record: AwayDevice): record is AwayLink {
   return record.attachment.snapshot !== undefined;
+}
+
+export function isRdmaOnly({ plan, published }: ClaimDevice): boolean {
+  return plan.ifname === undefined && published.identity.rdmaName !== undefined;
 }
 
 /** `main` of `main/sub`: what the kubelet and containers call the request. */

@@ -144,6 +144,12 @@ const TABLE = {
   "cpu.align": classOnly(
     served("`numa`: containers that use the device run on CPUs and memory of its NUMA node, as far as they may"),
   ),
+  rdmaExclusive: served(
+    "Refuse the device where RDMA devices are shared between network namespaces, instead of giving its character devices alone",
+    "needs a device with RDMA",
+  ),
+  umad: classOnly(served("Give containers the RDMA device's umad character devices too", "needs a device with RDMA")),
+  issm: classOnly(served("Give containers the RDMA device's issm character devices too", "needs a device with RDMA")),
 } as const satisfies Readonly<Record<string, Field>>;
 
 export type FieldPath = keyof typeof TABLE;
@@ -154,7 +160,7 @@ export const FIELDS: Readonly<Record<FieldPath, Field>> = TABLE;
  * for a later version is not mistaken for a misspelt one.
  */
 export const RESERVED: Readonly<Record<string, readonly string[]>> = {
-  "": ["vf", "driver", "vhostNet", "tun", "umad", "issm", "subInterface"],
+  "": ["vf", "driver", "vhostNet", "tun", "subInterface"],
   interface: ["mode"],
 };
 

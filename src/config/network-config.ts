@@ -28,6 +28,9 @@ export interface NetworkConfig {
   readonly neighbors?: readonly NeighborConfig[];
   readonly ethtool?: EthtoolConfig;
   readonly cpu?: CpuConfig;
+  readonly rdmaExclusive?: boolean;
+  readonly umad?: boolean;
+  readonly issm?: boolean;
 }
 
 /** What a class may say beside its configuration. */
@@ -45,6 +48,9 @@ const sections = {
   neighbors: optional(z.array(neighborSchema)),
   ethtool: optional(ethtoolSchema),
   cpu: optional(cpuSchema),
+  rdmaExclusive: optional(z.boolean()),
+  umad: optional(z.boolean()),
+  issm: optional(z.boolean()),
 };
 
 const RULES = [

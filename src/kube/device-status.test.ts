@@ -116,6 +116,12 @@ test("deviceStatuses() says of an RDMA device without a link that it is ready, a
     ["Ready", "True", "RDMAOnlyDeviceReady"],
     ["AttachedLate", "False", "AttachedInTime"],
   ]);
+  const rdma = { name: "mlx5_1", moves: true, nodeTypes: [] };
+  const [moved] = deviceStatuses([{ ...record, plan: { steps: [], rdma } }], DRIVER, NONE);
+  expect(moved?.conditions.map(({ type, reason }) => [type, reason])).toContainEqual([
+    "RDMALinkReady",
+    "RDMALinkReady",
+  ]);
   const [waiting] = deviceStatuses([{ ...record, state: "attaching" }], DRIVER, NONE);
   expect(waiting?.conditions.map(({ type }) => type)).toEqual(["Ready"]);
 });

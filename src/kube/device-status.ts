@@ -4,7 +4,7 @@
  */
 
 import { type NetworkData, networkDataOf } from "../claims/network-data.ts";
-import { baseRequest, type ClaimDevice, keyText } from "../claims/record.ts";
+import { baseRequest, type ClaimDevice, isRdmaOnly, keyText } from "../claims/record.ts";
 import { addressConditions } from "./address-conditions.ts";
 import { clampUtf8 } from "./limits.ts";
 
@@ -84,7 +84,13 @@ function conditionsOf(record: ClaimDevice, trouble: Trouble | undefined): readon
   if (record.state === "detaching") return notReady(plan, "Detaching", `${device} is on its way home from ${pod}`);
   if (record.state !== "attached") return [];
   const ready = plan.ifname === undefined ? deviceReady(record, pod) : linkReady(record, plan.ifname, pod);
-  return [...ready, ...addressConditions(record), timeliness(record, pod), ...cpuAlignment(record, pod)];
+  return [
+    ...ready,
+    ...rdmaReady(record, pod),
+    ...addressConditions(record),
+    timeliness(record, pod),
+    ...cpuAlignment(record, pod),
+  ];
 }
 
 /** Of the containers that were made so far. */
@@ -143,16 +149,23 @@ function linkReady(
   ];
 }
 
-function deviceReady({ device, request, published }: ClaimDevice, pod: string): readonly DeviceCondition[] {
-  const isRdma = published.identity.rdmaName !== undefined;
+function deviceReady(record: ClaimDevice, pod: string): readonly DeviceCondition[] {
+  const { device, request } = record;
   return [
     {
       type: "Ready",
       status: "True",
-      reason: isRdma ? "RDMAOnlyDeviceReady" : "DeviceReady",
+      reason: isRdmaOnly(record) ? "RDMAOnlyDeviceReady" : "DeviceReady",
       message: `${device} of request ${baseRequest(request)} is given to containers of ${pod}`,
     },
   ];
+}
+
+/** As in DRANET, only where the RDMA device itself moves. */
+function rdmaReady({ plan }: ClaimDevice, pod: string): readonly DeviceCondition[] {
+  if (plan.rdma?.moves !== true) return [];
+  const message = `RDMA device ${plan.rdma.name} is in the namespace of ${pod}`;
+  return [{ type: "RDMALinkReady", status: "True", reason: "RDMALinkReady", message }];
 }
 
 function timeliness({ plan, device, attachment }: ClaimDevice, pod: string): DeviceCondition {

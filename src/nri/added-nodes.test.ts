@@ -19,6 +19,8 @@ const container = (name: string, env: readonly string[] = []) => ({
   env,
   cdiDevices: [],
   annotations: {},
+  cpus: "",
+  mems: "",
 });
 const names = (...args: Parameters<typeof addedNodes>) => addedNodes(...args).map(({ path }) => path.split("/").at(-1));
 

@@ -1,7 +1,12 @@
 /** NRI's messages in the words that the rest of netferry uses. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { DeviceNode } from "../claims/record.ts";
-import type { Container, CreateContainerResponseSchema, LinuxDeviceSchema, PodSandbox } from "../proto/gen/nri/api_pb.ts";
+import type {
+  Container,
+  CreateContainerResponseSchema,
+  LinuxDeviceSchema,
+  PodSandbox,
+} from "../proto/gen/nri/api_pb.ts";
 import type { ContainerChange, Sandbox, SandboxContainer } from "./handlers.ts";
 
 /** The annotations by which a container may name CDI devices (CDI specification, "Kubernetes annotations"). */
@@ -50,14 +55,7 @@ export function toAdjustment({
 }
 
 /** Permissions have no field: the runtime allows all. */
-function toDevice({
-  path,
-  major,
-  minor,
-  mode,
-  uid,
-  gid,
-}: DeviceNode): MessageInitShape<typeof LinuxDeviceSchema> {
+function toDevice({ path, major, minor, mode, uid, gid }: DeviceNode): MessageInitShape<typeof LinuxDeviceSchema> {
   return {
     path,
     type: "c",

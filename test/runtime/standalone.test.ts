@@ -264,7 +264,9 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
     async () => {
       const { ifname, name } = await boundClaim();
       const inHost = await runPod(name, { hostNetwork: true });
-      expect(await refusal(launch(inHost))).toContain("uses the host's network: a link cannot be moved into it");
+      expect(await refusal(launch(inHost))).toContain(
+        "uses the host's network, where only character devices can be given to it",
+      );
       const misspelt = await runPod("Not A Name");
       expect(await refusal(launch(misspelt))).toContain(
         '"Not A Name" is not the name of a claim; write name or name,name',
