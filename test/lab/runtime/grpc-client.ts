@@ -8,6 +8,7 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { PATIENCE } from "../../fakes/patience.ts";
 
 export interface GrpcClientOptions {
   readonly authority?: string;
@@ -55,7 +56,7 @@ export class GrpcClient implements Disposable {
         (bytes: Buffer) => fromBinary(method.output, bytes),
         create(method.input, request),
         this.#metadata,
-        { deadline: Date.now() + limitMs },
+        { deadline: Date.now() + limitMs * PATIENCE },
         (error: ServiceError | null, response?: MessageShape<O>) => {
           if (error !== null) reject(new RpcError(method.name, error));
           else if (response === undefined) reject(new Error(`${method.name} was answered with nothing`));
