@@ -1,12 +1,11 @@
 /**
- * Sockets that a DHCP client speaks by (RFC 2131). Each belongs to the namespace in which it was opened, wherever its
+ * The socket that a DHCP client speaks by (RFC 2131). It belongs to the namespace in which it was opened, wherever its
  * thread is later.
  */
 
 import { dlopen, ptr, FFIType as T } from "bun:ffi";
 import { constants } from "node:os";
 import { errno } from "./errno.ts";
-import { cString } from "./libc.ts";
 import { LIBC_PATH } from "./libc-path.ts";
 import { OwnedFd } from "./owned.ts";
 import { SysError } from "./sys-error.ts";
@@ -14,7 +13,6 @@ import { SysError } from "./sys-error.ts";
 const SYMBOLS = {
   socket: { args: [T.i32, T.i32, T.i32], returns: T.i32 },
   bind: { args: [T.i32, T.ptr, T.u32], returns: T.i32 },
-  connect: { args: [T.i32, T.ptr, T.u32], returns: T.i32 },
   setsockopt: { args: [T.i32, T.i32, T.i32, T.ptr, T.u32], returns: T.i32 },
   send: { args: [T.i32, T.ptr, T.u64_fast, T.i32], returns: T.i64_fast },
   close: { args: [T.i32], returns: T.i32 },
@@ -32,14 +30,11 @@ function open() {
   return dlopen(LIBC_PATH, SYMBOLS).symbols;
 }
 
-const AF_INET = 2;
 const AF_PACKET = 17;
-const SOCK_DGRAM = 2;
 const SOCK_RAW = 3;
-const SOCK_FLAGS = 0o2000000 | 0o4000; // SOCK_CLOEXEC, SOCK_NONBLOCK
+const SOCK_CLOEXEC = 0o2000000;
+const SOCK_NONBLOCK = 0o4000;
 const SOL_SOCKET = 1;
-const SO_REUSEADDR = 2;
-const SO_BINDTODEVICE = 25;
 const SO_ATTACH_FILTER = 26;
 const MSG_NOSIGNAL = 0x4000;
 const ETH_P_IP = 0x0800;
@@ -64,34 +59,30 @@ const TO_CLIENT: readonly (readonly [code: number, jt: number, jf: number, k: nu
   [0x06, 0, 0, 0], // drop
 ];
 
-/** Hears DHCP servers in whole Ethernet frames, and sends such, over one link. Needs CAP_NET_RAW. Throws SysError. */
+/**
+ * Hears DHCP servers in whole Ethernet frames, and sends such, over one link, past the addresses, routes and filters of
+ * its namespace. Throws SysError.
+ */
 export function openPacketSocket(ifindex: number): OwnedFd {
   const target = `a packet socket on link ${ifindex}`;
+  const c = libc();
   // Without a protocol it hears nothing until it is bound: no frame slips by the filter.
-  return socket(AF_PACKET, SOCK_RAW, target, (fd) => {
-    attachFilter(fd, target);
-    const address = new Uint8Array(20); // struct sockaddr_ll {u16 family; be16 protocol; i32 ifindex; …}
-    const view = new DataView(address.buffer);
-    view.setUint16(0, AF_PACKET, true);
-    view.setUint16(2, ETH_P_IP);
-    view.setInt32(4, ifindex, true);
-    if (libc().bind(fd, address, address.length) < 0) throw new SysError("bind", errno(), target);
-  });
-}
-
-/** Speaks with one server from the leased address, by the routes of its namespace. Addresses have 4 bytes. Throws SysError. */
-export function openUnicastSocket(ifname: string, local: Uint8Array, server: Uint8Array): OwnedFd {
-  const target = `UDP ${local.join(".")}:${BOOTPC_PORT} to ${server.join(".")}:${BOOTPS_PORT} over ${ifname}`;
-  return socket(AF_INET, SOCK_DGRAM, target, (fd) => {
-    const c = libc();
-    const name = cString(ifname);
-    if (c.setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length) < 0)
-      throw new SysError("setsockopt(SO_BINDTODEVICE)", errno(), target);
-    // A client that the pod runs on the same link is no hindrance.
-    c.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, new Int32Array([1]), 4);
-    if (c.bind(fd, internetAddress(local, BOOTPC_PORT), 16) < 0) throw new SysError("bind", errno(), target);
-    if (c.connect(fd, internetAddress(server, BOOTPS_PORT), 16) < 0) throw new SysError("connect", errno(), target);
-  });
+  const fd = c.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) {
+    const code = errno();
+    throw new SysError("socket", code, target, code === constants.errno.EPERM ? "it needs CAP_NET_RAW" : undefined);
+  }
+  using owned = new DisposableStack();
+  const handle = owned.use(new OwnedFd(fd, c.close));
+  attachFilter(fd, target);
+  const address = new Uint8Array(20); // struct sockaddr_ll {u16 family; be16 protocol; i32 ifindex; …}
+  const view = new DataView(address.buffer);
+  view.setUint16(0, AF_PACKET, true);
+  view.setUint16(2, ETH_P_IP);
+  view.setInt32(4, ifindex, true);
+  if (c.bind(fd, address, address.length) < 0) throw new SysError("bind", errno(), target);
+  owned.move();
+  return handle;
 }
 
 /** Sends one datagram, or frame. Throws SysError (ENETDOWN: the link is down). */
@@ -102,17 +93,6 @@ export function sendDatagram(fd: number, bytes: Uint8Array, target: string): voi
 /** Takes over a descriptor that another thread opened. */
 export function adoptDescriptor(fd: number): OwnedFd {
   return new OwnedFd(fd, libc().close);
-}
-
-function socket(family: number, type: number, target: string, prepare: (fd: number) => void): OwnedFd {
-  const c = libc();
-  const fd = c.socket(family, type | SOCK_FLAGS, 0);
-  if (fd < 0) throw new SysError("socket", errno(), target);
-  using owned = new DisposableStack();
-  const handle = owned.use(new OwnedFd(fd, c.close));
-  prepare(fd);
-  owned.move();
-  return handle;
 }
 
 function attachFilter(fd: number, target: string): void {
@@ -129,14 +109,4 @@ function attachFilter(fd: number, target: string): void {
   descriptor[1] = BigInt(ptr(program));
   if (libc().setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, descriptor, 16) < 0)
     throw new SysError("setsockopt(SO_ATTACH_FILTER)", errno(), target);
-}
-
-function internetAddress(address: Uint8Array, port: number): Uint8Array {
-  if (address.length !== 4) throw new SysError("bind", constants.errno.EINVAL, `address ${address.join(".")}`);
-  const bytes = new Uint8Array(16); // struct sockaddr_in {u16 family; be16 port; u8 addr[4]; u8 zero[8]}
-  const view = new DataView(bytes.buffer);
-  view.setUint16(0, AF_INET, true);
-  view.setUint16(2, port);
-  bytes.set(address, 4);
-  return bytes;
 }

@@ -6,7 +6,7 @@
 
 import { type AwayDevice, type ClaimDevice, type HeldLease, keyText } from "../claims/record.ts";
 import type { ClaimStore } from "../claims/store.ts";
-import { broadcasting, SocketChannel, unicasting } from "../dhcp/channel.ts";
+import { broadcasting, framing, SocketChannel } from "../dhcp/channel.ts";
 import { extendLease, takeLease } from "../dhcp/client.ts";
 import type { DhcpLease } from "../dhcp/lease.ts";
 import { nextAttentionMs, phaseOf } from "../dhcp/phase.ts";
@@ -133,13 +133,10 @@ export class LeaseKeeper implements AttachObserver {
     return this.#whileInPod(known, async (record, netns, ifindex) => {
       const link = (await kernel.listLinks({ netns })).find((one) => one.ifindex === ifindex);
       if (link?.address === undefined) return undefined;
-      const { address: local, server } = record.lease;
-      const { fd } = await kernel.openDhcpSocket({
-        netns,
-        ifindex,
-        ...(isUnicast ? { unicast: { local, server } } : {}),
-      });
-      return SocketChannel.open(fd, isUnicast ? unicasting : broadcasting(link.address), link.ifname);
+      const { server: destination, serverHardwareAddress: to } = record.lease;
+      const wrapping = isUnicast ? framing({ from: link.address, to, destination }) : broadcasting(link.address);
+      const { fd } = await kernel.openDhcpSocket({ netns, ifindex });
+      return SocketChannel.open(fd, wrapping, link.ifname);
     });
   }
 

@@ -14,12 +14,12 @@ interface Wrapping {
   readonly unwrap: (bytes: Uint8Array) => Incoming;
 }
 
-/** Of a packet socket: to everybody on the link, from the client's address where it has one. */
+/** To everybody on the link, from the client's address where it has one. */
 export function broadcasting(linkAddress: string): Wrapping {
   return framing({ from: linkAddress, to: BROADCAST_HARDWARE, destination: BROADCAST_IP });
 }
 
-/** Of a packet socket: to one server, by the hardware address that its frames had. */
+/** To one server, by the hardware address that its frames had. */
 export function framing(way: { readonly from: string; readonly to: string; readonly destination: string }): Wrapping {
   return {
     wrap: (message) => encodeFrame({ ...way, source: message.ciaddr, payload: encodeMessage(message) }),
@@ -29,12 +29,6 @@ export function framing(way: { readonly from: string; readonly to: string; reado
     },
   };
 }
-
-/** Of a UDP socket that is connected to one server. */
-export const unicasting: Wrapping = {
-  wrap: encodeMessage,
-  unwrap: (bytes) => ({ message: decodeMessage(bytes) }),
-};
 
 /** Whoever floods the link is not kept in memory. */
 const MAX_WAITING = 64;

@@ -11,8 +11,8 @@ import { BOOTREPLY, BOOTREQUEST, type DhcpMessage } from "./message.ts";
 
 export interface Incoming {
   readonly message: DhcpMessage;
-  /** Of who sent the frame; absent where only the message is seen. */
-  readonly hardwareAddress?: string;
+  /** Of who sent the frame. */
+  readonly hardwareAddress: string;
 }
 
 /** Where messages of one exchange go out and answers come in. */
@@ -96,8 +96,7 @@ export async function extendLease(
   const takenAtMs = limits.clock.nowMs();
   try {
     return await ask(channel, withOptions(base, TYPE.request, {}), limits, (incoming) => {
-      const { hardwareAddress = lease.serverHardwareAddress } = incoming;
-      const answer = answerOf({ ...incoming, hardwareAddress }, takenAtMs);
+      const answer = answerOf(incoming, takenAtMs);
       if (answer instanceof ProtocolError) return undefined;
       return answer === "refused" || answer?.address === lease.address ? answer : undefined;
     });
@@ -184,7 +183,6 @@ function answerOf(
   const type = typeOf(message);
   if (type === TYPE.nak) return "refused";
   if (type !== TYPE.ack) return undefined;
-  if (hardwareAddress === undefined) return new ProtocolError("the frame's sender is not known");
   try {
     return leaseOf({ message, serverHardwareAddress: hardwareAddress, takenAtMs });
   } catch (error) {

@@ -198,15 +198,8 @@ export interface KernelCalls extends RdmaCalls {
     readonly programs: readonly number[];
     readonly spare: readonly number[] | "all";
   }): { readonly removed: readonly string[]; readonly problems: readonly string[] };
-  /**
-   * A socket of the namespace for a DHCP client, which the main thread closes: one for whole frames over the link, or,
-   * with `unicast`, UDP from the leased address to the server.
-   */
-  openDhcpSocket(request: {
-    readonly netns: NetnsRef;
-    readonly ifindex: number;
-    readonly unicast?: { readonly local: string; readonly server: string };
-  }): { readonly fd: number };
+  /** A socket of the namespace for a DHCP client on the link, which the main thread closes. */
+  openDhcpSocket(request: { readonly netns: NetnsRef; readonly ifindex: number }): { readonly fd: number };
   /** Makes the link in `into`, where that is not `netns`: at once, so that it is never seen in `netns`. */
   createLink(request: { readonly netns: NetnsRef; readonly link: NewLink; readonly into?: NetnsRef }): {
     readonly ifindex: number;
