@@ -1,10 +1,5 @@
-/**
- * One question over HTTP and its whole answer, within limits. By node:http and not by fetch: Bun's fetch goes by way of
- * the proxy of the environment, and metadata services must be asked directly.
- */
+/** One question over HTTP and its whole answer, within limits. */
 
-import { type IncomingMessage, type RequestOptions, request as requestHttp } from "node:http";
-import { request as requestHttps } from "node:https";
 import { Deadline } from "../lib/deadline.ts";
 
 /** Where a peer is: an http or https URL to which paths are appended, or `unix:///path` of a socket. */
@@ -29,14 +24,14 @@ export interface Question {
 export interface Answer {
   readonly status: number;
   /** Names in lower case. */
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly headers: Readonly<Record<string, string>>;
   readonly text: string;
 }
 
 /** There is no answer that could be read. The message is a sentence that names the question and the peer. */
 export class ExchangeError extends Error {
   override readonly name = "ExchangeError";
-  readonly reason: "unreachable" | "late" | "oversized" | "broken";
+  readonly reason: "unreachable" | "late" | "oversized" | "wrong";
 
   constructor(reason: ExchangeError["reason"], message: string, options?: ErrorOptions) {
     super(message, options);
@@ -55,8 +50,8 @@ export async function exchange(endpoint: Endpoint, question: Question, signal: A
   using deadline = new Deadline(signal, question.limitMs);
   try {
     const response = await ask(endpoint, question, deadline.signal);
-    const text = await readText(response, question.maxBytes, named, deadline.signal);
-    return { status: response.statusCode ?? 0, headers: response.headers, text };
+    const text = await readText(response, question.maxBytes, named);
+    return { status: response.status, headers: Object.fromEntries(response.headers), text };
   } catch (cause) {
     signal.throwIfAborted();
     if (deadline.expired)
@@ -66,63 +61,45 @@ export async function exchange(endpoint: Endpoint, question: Question, signal: A
   }
 }
 
-function ask(endpoint: Endpoint, question: Question, signal: AbortSignal): Promise<IncomingMessage> {
-  const body = question.body === undefined ? undefined : Buffer.from(JSON.stringify(question.body));
-  const options: RequestOptions = {
-    ...addressOf(endpoint, question.path),
-    method: question.method,
-    agent: false,
-    headers: {
-      ...question.headers,
-      ...(body === undefined ? {} : { "content-type": "application/json", "content-length": body.length }),
-    },
-  };
-  return new Promise((resolve, reject) => {
-    const send = endpoint.url.startsWith("https:") ? requestHttps : requestHttp;
-    const request = send(endpoint.ca === undefined ? options : { ...options, ca: endpoint.ca }, resolve);
-    const stop = () => {
-      request.destroy();
-      reject(signal.reason);
-    };
-    signal.addEventListener("abort", stop, { once: true });
-    request.on("close", () => signal.removeEventListener("abort", stop));
-    request.on("error", reject);
-    request.end(body);
+function ask({ url, ca }: Endpoint, question: Question, signal: AbortSignal): Promise<Response> {
+  const { method, path, headers, body } = question;
+  const socket = url.startsWith("unix://") ? url.slice("unix://".length) : undefined;
+  const base = socket === undefined ? url.replace(/\/+$/, "") : "http://localhost";
+  if (socket === undefined) askDirectly(new URL(url).hostname);
+  return fetch(`${base}${path}`, {
+    method,
+    headers: { ...headers, ...(body === undefined ? {} : { "content-type": "application/json" }) },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    redirect: "manual",
+    keepalive: false,
+    signal,
+    ...(socket === undefined ? {} : { unix: socket }),
+    ...(ca === undefined ? {} : { tls: { ca } }),
   });
 }
 
-function addressOf({ url }: Endpoint, path: string): RequestOptions {
-  if (url.startsWith("unix://")) return { socketPath: url.slice("unix://".length), path, host: "localhost" };
-  const { hostname, port, pathname } = new URL(url);
-  const host = hostname.replace(/^\[|\]$/g, "");
-  return { host, ...(port === "" ? {} : { port }), path: `${pathname.replace(/\/+$/, "")}${path}` };
+/**
+ * Bun's fetch goes by way of the environment's proxy, except to hosts in NO_PROXY, and metadata services must be asked
+ * directly. The client of node:http would do that, and costs four megabytes for good.
+ */
+function askDirectly(hostname: string): void {
+  const { env } = process;
+  if (["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"].every((name) => !env[name])) return;
+  const listed = [env["no_proxy"], env["NO_PROXY"]].flatMap((hosts) => (hosts ?? "").split(","));
+  const hosts = [...new Set([...listed, hostname])].filter((host) => host !== "").join(",");
+  for (const name of ["no_proxy", "NO_PROXY"]) if (env[name] !== hosts) env[name] = hosts;
 }
 
 /** The body is read with an eye on its size: what a peer declares need not be what it sends. */
-async function readText(
-  response: IncomingMessage,
-  maxBytes: number,
-  named: string,
-  signal: AbortSignal,
-): Promise<string> {
-  const stop = () => response.destroy();
-  signal.addEventListener("abort", stop, { once: true });
-  try {
-    const chunks: Uint8Array[] = [];
-    let bytes = 0;
-    for await (const chunk of response as AsyncIterable<Uint8Array>) {
-      bytes += chunk.length;
-      if (bytes > maxBytes)
-        throw new ExchangeError("oversized", `${named}: the answer is longer than ${maxBytes} bytes`);
-      chunks.push(chunk);
-    }
-    signal.throwIfAborted();
-    if (!response.complete) throw new ExchangeError("broken", `${named}: the connection broke within the answer`);
-    return Buffer.concat(chunks).toString("utf8");
-  } finally {
-    signal.removeEventListener("abort", stop);
-    if (!response.complete) response.destroy();
+async function readText(response: Response, maxBytes: number, named: string): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw new ExchangeError("oversized", `${named}: the answer is longer than ${maxBytes} bytes`);
+    chunks.push(chunk);
   }
+  return Buffer.concat(chunks).toString("utf8");
 }
 
 function codeOf(error: unknown): string {

@@ -70,7 +70,7 @@ export class Metadata {
       return parse(JSON.parse(text));
     } catch (cause) {
       const named = nameQuestion(this.#endpoint, { method: "GET", path });
-      throw new ExchangeError("broken", `${named}: the answer is not what this cloud documents`, { cause });
+      throw new ExchangeError("wrong", `${named}: the answer is not what this cloud documents`, { cause });
     }
   }
 
@@ -87,6 +87,6 @@ export class Metadata {
   }
 
   #refused(path: string, status: number): ExchangeError {
-    return new ExchangeError("broken", `${nameQuestion(this.#endpoint, { method: "GET", path })} answered ${status}`);
+    return new ExchangeError("wrong", `${nameQuestion(this.#endpoint, { method: "GET", path })} answered ${status}`);
   }
 }

@@ -152,7 +152,7 @@ const REMEDIES: Readonly<Record<ExchangeError["reason"], string>> = {
   unreachable: "is it running, and is --webhook-url right?",
   late: "does it wait for something? Its log should say",
   oversized: "an answer holds one device's attributes or configuration, which is short",
-  broken: "did it end meanwhile? Its log should say",
+  wrong: "its log should say why",
 };
 
 function parseConfig(value: unknown): NetworkConfig {

@@ -7,6 +7,7 @@ import type { Agent } from "../lab/agent.ts";
 import { HostLinks, uniqueName } from "../lab/links.ts";
 import { TestNode } from "../lab/node.ts";
 import { refusal } from "../lab/refusal.ts";
+import { StandaloneNode } from "../lab/standalone-node.ts";
 import { PythonWebhook } from "../lab/webhook.ts";
 
 const START_LIMIT_MS = 180_000;
@@ -202,6 +203,43 @@ describe("Prepare", () => {
       expect(await refusal(node.kubelet.prepare(claim))).toContain(
         "nobody here knows profiles: run netferry with --profile-provider=webhook and --webhook-url, or leave the field profile out",
       );
+    },
+    TEST_LIMIT_MS,
+  );
+});
+
+describe("on a node without a cluster", () => {
+  let edge: StandaloneNode;
+  beforeAll(async () => {
+    edge = await StandaloneNode.start({ suite: "sid" });
+  }, START_LIMIT_MS);
+  afterAll(() => edge[Symbol.asyncDispose](), TEST_LIMIT_MS);
+  beforeEach(async () => {
+    webhook = await PythonWebhook.start();
+  });
+
+  test(
+    "a pod has the profile's address, and it is released when the pod has ended or cannot have its device",
+    async () => {
+      const agent = await edge.agent({ args: ["--profile-provider=webhook", `--webhook-url=${webhook.url}`] });
+      const { ifname } = links.vethToPeer();
+      const name = uniqueName("edge");
+      edge.writeClass("v");
+      edge.writeClaim({ name, ifname, config: { profile: "pool-a", interface: { name: "net1" } } });
+      await agent.logged((line) => line.message === "claim bound" && line["claim"] === `default/${name}`);
+      const pod = await edge.pods.run({ name, annotations: { "netferry.dev/claims": name } });
+      const containerId = await edge.pods.launch(pod, { name: "main", cdiDevices: [`netferry.dev/claim=${name}`] });
+      expect((await edge.pods.exec(containerId, "ip", "-4", "addr", "show", "net1")).stdout).toContain("10.66.0.10/24");
+      await edge.pods.stop(pod);
+      await edge.pods.remove(pod);
+      await eventually("it is released", () => webhook.statuses(RELEASE).length === 1 && webhook.leases === 0);
+
+      await webhook.fail(GET, 500);
+      const second = await edge.pods.run({ name: `${name}-2`, annotations: { "netferry.dev/claims": name } });
+      await eventually("what was asked for is given back", () => webhook.statuses(RELEASE).length === 2);
+      await edge.pods.stop(second);
+      await edge.pods.remove(second);
+      await edge.stopAgents();
     },
     TEST_LIMIT_MS,
   );
