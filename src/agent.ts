@@ -91,6 +91,7 @@ export async function runAgent(
     filter: (device) => filter(device.attributes).keep,
     sharing: { isShareable, maxShares: config.maxShares },
     held: heldDevices,
+    travelling: () => store.records.flatMap(({ attachment }) => attachment?.temporaryName ?? []),
     minPollIntervalMs: config.inventoryMinPollIntervalMs,
     maxPollIntervalMs: config.inventoryMaxPollIntervalMs,
     pollBurst: config.inventoryPollBurst,

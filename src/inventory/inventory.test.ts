@@ -13,6 +13,7 @@ class Host implements AsyncDisposable {
   readonly clock = new ManualClock();
   links: string[] = ["eth1"];
   held: Device[] = [];
+  travelling: string[] = [];
   scans = 0;
   /** Called in the middle of a scan. */
   duringScan: () => void | Promise<void> = () => undefined;
@@ -27,6 +28,7 @@ class Host implements AsyncDisposable {
       filter: () => true,
       sharing: { isShareable: () => false, maxShares: 1 },
       held: () => this.held,
+      travelling: () => this.travelling,
       minPollIntervalMs: 2000,
       maxPollIntervalMs: 60_000,
       pollBurst: 5,
@@ -159,4 +161,14 @@ test("Inventory publishes a held device while its link is away, also if it comes
   host.stop.abort();
   await reader;
   expect(seen).toEqual([["eth1"]]);
+});
+
+test("a link on its way is not offered, whether it sets out or comes home while the host is read", async () => {
+  await using host = new Host();
+  host.links = ["eth1", "nfaway"];
+  host.travelling = ["nfaway"];
+  host.duringScan = () => void (host.travelling = []);
+  expect(namesOf(await host.inventory.rescan(signal))).toEqual(["eth1"]);
+  host.duringScan = () => void (host.travelling = ["nfaway"]);
+  expect(namesOf(await host.inventory.rescan(signal))).toEqual(["eth1"]);
 });

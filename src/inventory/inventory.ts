@@ -21,6 +21,8 @@ export interface InventoryParts {
   readonly sharing: Sharing;
   /** Snapshots of the devices that claims hold; of a shared one several. */
   readonly held: () => readonly Device[];
+  /** Names that links have on their way into a pod and home again: nothing of these names is offered. */
+  readonly travelling: () => readonly string[];
   readonly minPollIntervalMs: number;
   readonly maxPollIntervalMs: number;
   /** Scans that may follow each other at once before the minimum interval counts. */
@@ -112,10 +114,11 @@ export class Inventory {
   }
 
   async #scanOnce(signal: AbortSignal): Promise<void> {
-    const { scan, options, enrich = same, filter, sharing, held, clock, log } = this.#parts;
+    const { scan, options, enrich = same, filter, sharing, held, travelling, clock, log } = this.#parts;
     this.#isRequested = false;
     const scanNumber = ++this.#started;
     const heldBefore = held();
+    const travelled = travelling();
     const facts = await scan(signal);
     this.#tellUnseen(facts.unseen ?? []);
     // A device that went home while we read may be missing in the facts: it is published from its snapshot once more.
@@ -124,7 +127,9 @@ export class Inventory {
     const released = heldBefore.filter((device) => !names.has(device.name));
     if (released.length > 0) this.#isRequested = true;
 
-    const scanned = enrich(devicesOf(facts, options), facts).filter(filter);
+    const onTheirWay = new Set([...travelled, ...travelling()]);
+    const settled = devicesOf(facts, options).filter(({ identity }) => !onTheirWay.has(identity.ifname ?? ""));
+    const scanned = enrich(settled, facts).filter(filter);
     this.#devices = mergeHeld(
       scanned.map((device) => withShares(device, sharing)),
       [...heldNow, ...released],
