@@ -5,6 +5,7 @@ import { keepCodeSmall } from "./agent/idle-code.ts";
 import type { Mode, ModeParts } from "./agent/mode.ts";
 import { ProviderSeat } from "./agent/providers.ts";
 import { readiness } from "./agent/readiness.ts";
+import { vfCreation } from "./agent/vf-creation.ts";
 import { Ferry } from "./attach/ferry.ts";
 import { HeldNamespaces } from "./attach/held-namespaces.ts";
 import { LeaseKeeper } from "./attach/lease-keeper.ts";
@@ -85,6 +86,7 @@ export async function runAgent(
       domain: config.driverName,
       moveIbInterfaces: config.moveIbInterfaces,
       listAttributes: config.featureGates.DRAListTypeAttributes,
+      offerVfio: config.offerVfio,
       pciNames: loadPciNames(process.env["PCIDB_PATH"]),
     },
     enrich: (devices, facts) => providers.enrich(devices, facts),
@@ -111,6 +113,8 @@ export async function runAgent(
   const ferry = parts.use(
     new Ferry({
       kernel: kernel.hook,
+      slowKernel: kernel.scan,
+      sysfsRoot: config.sysfsRoot,
       store,
       held,
       receipts,
@@ -162,6 +166,11 @@ export async function runAgent(
     }),
   );
 
+  const vfs = await vfCreation(
+    { kernel: kernel.scan, sysfsRoot: config.sysfsRoot, store, clock, log: log.child({ part: "sriov" }) },
+    config.nodeConfig,
+  );
+
   let session: NriSession | undefined;
   const runtimeMover =
     config.attach === "oci" ? { problem: () => netDevicesProblem(session?.state.runtime) } : undefined;
@@ -174,6 +183,7 @@ export async function runAgent(
     observers,
     kernel: kernel.scan,
     providers,
+    sysfsRoot: config.sysfsRoot,
     metrics,
     clock,
     log,
@@ -222,7 +232,7 @@ export async function runAgent(
       lastScanMs: inventory.lastScanMs,
       maxScanAgeMs: 2 * config.inventoryMaxPollIntervalMs + config.inventoryMinPollIntervalMs,
       nowMs: clock.nowMs(),
-      mode: mode.conditions(),
+      mode: [...mode.conditions(), ...(vfs === undefined ? [] : [vfs.condition()])],
     });
   const devicesByState = () => countStates(store, inventory.devices.length);
   const http = parts.use(
@@ -259,6 +269,7 @@ export async function runAgent(
     leases: (signal) => keeper.run(signal),
     slaac: (signal) => slaac.run(signal),
     kernel: (signal) => untilDead(kernel, signal),
+    ...(vfs === undefined ? {} : { sriov: (signal: AbortSignal) => vfs.run(signal) }),
     code: (signal) => keepCodeSmall(clock, log, signal),
     providers: (signal) => providers.run(signal),
     ...mode.tasks,

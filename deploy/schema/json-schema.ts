@@ -22,6 +22,7 @@ const SECTIONS: Readonly<Record<string, string>> = {
   interface: "The link's own properties in the pod",
   ethtool: "Settings of the link's driver",
   cpu: "Where the containers that use the device run",
+  vf: "What the PF sets for the VF while it is in the pod",
   overridable: "In a DeviceClass only: fields and sections that a claim may set to another value",
 };
 

@@ -34,6 +34,7 @@ export interface ModeParts {
   /** The scanning Worker. */
   readonly kernel: Kernel;
   readonly providers: ProviderSeat;
+  readonly sysfsRoot: string;
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: Logger;

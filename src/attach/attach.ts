@@ -16,6 +16,7 @@ import { faultPoint } from "../lib/fault.ts";
 import { IFF_UP, type Link } from "../netlink/link.ts";
 import { makeChild, parentSnapshot } from "./child.ts";
 import { bringHome } from "./detach.ts";
+import { type HandedOver, handOver, snapshotFunction } from "./hand-over.ts";
 import { stepsNow } from "./leased.ts";
 import type { AttachParts, SandboxRef } from "./parts.ts";
 import { entersNamespace, hostNetworkSentence } from "./plan.ts";
@@ -44,7 +45,9 @@ export async function attachDevice(
     faultPoint("attach.committed");
     // What the runtime moves it moves with the first container, which this record and its receipt let through.
     const isAwaited = netns === undefined || record.plan.movedBy !== undefined;
-    const linked = isAwaited ? committed.record : await attachLink(parts, committed, netns);
+    const linked = isAwaited
+      ? (await handOver(parts, committed.record)).record
+      : await attachLink(parts, committed, netns);
     const attached: ClaimDevice = { ...(await attachRdma(parts, linked, netns)), state: "attached" };
     parts.store.put([attached]);
     return attached;
@@ -75,12 +78,6 @@ async function isInPod(parts: AttachParts, record: ClaimDevice, netns: HeldNetns
   return findInPod(away, away.attachment, await parts.kernel.listLinks({ netns: { fd: netns.fd } })) !== undefined;
 }
 
-interface Committed {
-  readonly record: AwayDevice;
-  /** Index on the host, where the link was seen just now; `undefined` when an earlier attempt may have moved it. */
-  readonly hostIfindex?: number;
-}
-
 /** The last moment at which nothing has changed: what is needed for the way back is on disk after this. */
 async function commit(
   parts: AttachParts,
@@ -88,12 +85,13 @@ async function commit(
   sandbox: SandboxRef,
   netns: HeldNetns | undefined,
   late: boolean,
-): Promise<Committed> {
+): Promise<HandedOver> {
   if (record.attachment !== undefined) {
     const attachment = { ...record.attachment, late: record.attachment.late || late };
     return { record: { ...record, state: "attaching", attachment } };
   }
-  const snapshot = record.plan.ifname === undefined ? undefined : await snapshotAtHome(parts, record);
+  const snapshot = leavesHost(record) ? await snapshotAtHome(parts, record) : undefined;
+  const pciFunction = await snapshotFunction(parts, record, snapshot?.link);
   faultPoint("attach.snapshot");
   const attachment: Attachment = {
     sandboxId: sandbox.id,
@@ -101,11 +99,19 @@ async function commit(
     ...(netns === undefined ? {} : { netnsInode: netns.inode }),
     temporaryName: temporaryName(record),
     ...(snapshot === undefined ? {} : { snapshot }),
+    ...(pciFunction === undefined ? {} : { pciFunction }),
     late,
   };
   const underway: AwayDevice = { ...record, state: "attaching", attachment };
   parts.store.putDurably([underway]);
   return { record: underway, ...(snapshot === undefined ? {} : { hostIfindex: snapshot.link.ifindex }) };
+}
+
+/** Whether the device has a link that goes into the pod, or away with its driver. */
+function leavesHost({ plan, published }: ClaimDevice): boolean {
+  return (
+    plan.ifname !== undefined || (plan.pciFunction?.driver !== undefined && published.identity.ifname !== undefined)
+  );
 }
 
 async function snapshotAtHome(parts: AttachParts, record: ClaimDevice): Promise<LinkSnapshot> {
@@ -120,13 +126,9 @@ async function snapshotAtHome(parts: AttachParts, record: ClaimDevice): Promise<
 }
 
 /** Moves, configures and verifies the link, where the device has one. */
-async function attachLink(
-  parts: AttachParts,
-  { record, hostIfindex }: Committed,
-  netns: HeldNetns,
-): Promise<AwayDevice> {
-  if (!hasLink(record)) return record;
-  const moved = await move(parts, record, hostIfindex, netns);
+async function attachLink(parts: AttachParts, committed: HandedOver, netns: HeldNetns): Promise<AwayDevice> {
+  if (!hasLink(committed.record)) return committed.record;
+  const moved = await move(parts, committed.record, committed.hostIfindex, netns);
   faultPoint("attach.moved");
   // Asked for together: the Worker does one after the other, and this thread need not wake up in between.
   const inPod = { fd: netns.fd };
@@ -145,10 +147,16 @@ async function move(
 ): Promise<AwayLink & { readonly ifindex: number }> {
   const { attachment } = record;
   const there = hostIfindex === undefined ? await findMoved(parts, record, netns) : undefined;
-  const ifindex = there ?? (await bring(parts, record, netns, hostIfindex ?? (await findLeft(parts, attachment))));
+  const ifindex = there ?? (await bring(parts, record, netns, await makeReady(parts, record, hostIfindex)));
   const moved: AwayLink = { ...record, attachment: { ...attachment, ifindex } };
   if (attachment.ifindex !== ifindex) parts.store.put([moved]);
   return { ...moved, ifindex };
+}
+
+/** Index of the link on the host once its function may go. */
+async function makeReady(parts: AttachParts, record: AwayLink, hostIfindex: number | undefined): Promise<number> {
+  const made = await handOver(parts, record);
+  return made.hostIfindex ?? hostIfindex ?? (await findLeft(parts, record.attachment));
 }
 
 async function findMoved(parts: AttachParts, record: AwayLink, netns: HeldNetns): Promise<number | undefined> {

@@ -39,6 +39,8 @@ beforeEach(() => {
   const receipts = new Receipts(directory, "dra.net");
   const parts = {
     kernel: UNASKED,
+    slowKernel: UNASKED,
+    sysfsRoot: "/sys",
     store,
     held,
     receipts,

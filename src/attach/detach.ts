@@ -21,7 +21,9 @@ import { bringRdmaHome, releaseRdma, settleRdma } from "./rdma.ts";
 import { findInPod, findOnHost } from "./recognise.ts";
 import { makeAnew } from "./recreate.ts";
 import { restoreSteps } from "./restore.ts";
+import { settleVf, takeBack } from "./take-back.ts";
 import { vrfNames } from "./vrf.ts";
+import { waitForLink } from "./wait-for-link.ts";
 
 /**
  * Brings the device home from wherever it is and answers its record, `prepared`. The receipt goes first, so that no
@@ -35,7 +37,7 @@ export async function bringHome(parts: AttachParts, record: ClaimDevice): Promis
   parts.store.put([away]);
   faultPoint("detach.receiptRemoved");
   const rdmaProblems = await bringRdmaHome(parts, away, () => namespaceOf(parts, away.attachment));
-  const linkProblems = hasLink(away) ? await bringLinkHome(parts, away) : [];
+  const linkProblems = hasLink(away) ? await bringLinkHome(parts, away) : await bringFunctionHome(parts, away);
   const problems = linkProblems && [...rdmaProblems, ...linkProblems, ...(await settleRdma(parts, away))];
   faultPoint("detach.rdmaSettled");
   faultPoint("detach.restored");
@@ -51,12 +53,32 @@ async function bringLinkHome(parts: AttachParts, away: AwayLink): Promise<readon
   if (away.plan.child !== undefined) return dropChild(parts, away);
   const cleared: string[] = [];
   const onProblem = (problem: string) => void cleared.push(problem);
+  const movedOut = await moveOut(parts, away, onProblem);
+  const taken = await takeBack(parts, away, onProblem);
+  if (taken === "gone") return reportGone(parts, away);
+  if (taken === "rebound") await waitForLink(parts, (links) => findOnHost(away.attachment, links));
   const ifindex =
-    (await moveOut(parts, away, onProblem)) ??
+    (taken === "kept" ? movedOut : undefined) ??
     (await findAtHome(parts, away, onProblem)) ??
     (await recreate(parts, away));
   faultPoint("detach.moved");
-  return ifindex === undefined ? undefined : [...cleared, ...(await restore(parts, away, ifindex))];
+  if (ifindex === undefined) return undefined;
+  return [...cleared, ...(await restore(parts, away, ifindex)), ...(await settleVf(parts, away))];
+}
+
+/** A device without a link, of which a function may have to come back all the same. */
+async function bringFunctionHome(parts: AttachParts, away: AwayDevice): Promise<readonly string[] | undefined> {
+  const problems: string[] = [];
+  if ((await takeBack(parts, away, (problem) => void problems.push(problem))) === "gone")
+    return reportGone(parts, away);
+  return [...problems, ...(await settleVf(parts, away))];
+}
+
+function reportGone(parts: AttachParts, record: AwayDevice): undefined {
+  const reason = `its PCI function ${record.plan.pciFunction?.address} is not on this machine any more`;
+  parts.log.error("device is lost", { ...logFields(record), reason });
+  parts.observer.lost?.(record, reason);
+  return undefined;
 }
 
 /** The device never left: only its child goes, if the namespace did not take it along. */

@@ -10,6 +10,9 @@ import type { HeldNamespaces } from "./held-namespaces.ts";
 export interface AttachParts {
   /** The Worker that does nothing else, so that no scan stands before a hook. */
   readonly kernel: Kernel;
+  /** The other Worker, for what a driver may take seconds for. */
+  readonly slowKernel: Kernel;
+  readonly sysfsRoot: string;
   readonly store: ClaimStore;
   readonly held: HeldNamespaces;
   readonly receipts: Receipts;

@@ -48,6 +48,8 @@ export function planAttach(
   const ifname = link.name ?? host.link.ifname;
   // A macvlan on a macvlan stands on what carries both, whose MTU may be larger.
   const mtu = link.mtu ?? leaseMtu(lease, host) ?? (child === undefined ? undefined : host.link.mtu);
+  // A PF that gives its VF an address lets it have no other, and does not always tell it.
+  const hardwareAddress = link.hardwareAddr ?? config.vf?.mac;
   const hasFamily = ({ family }: { readonly family: "ipv4" | "ipv6" }) =>
     family === "ipv4" || link.disableIPv6 !== true;
   const vrf = link.vrf === undefined ? undefined : vrfOf(link.vrf);
@@ -71,7 +73,7 @@ export function planAttach(
     steps: [
       // XDP limits the MTU.
       ...(link.disableEbpfPrograms === true ? [{ op: "detachPrograms" } as const] : []),
-      ...(link.hardwareAddr === undefined ? [] : [{ op: "setAddress", address: link.hardwareAddr } as const]),
+      ...(hardwareAddress === undefined ? [] : [{ op: "setAddress", address: hardwareAddress } as const]),
       ...(mtu === undefined ? [] : [{ op: "setMtu", mtu } as const]),
       ...sizeSteps(link, host),
       ...configuredEthtool(config.ethtool ?? {}, host.link.ifname, host.ethtool),

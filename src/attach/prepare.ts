@@ -1,6 +1,6 @@
 /** A claim's way into the store: everything that is slow or can be refused happens here, long before the hook. */
 
-import { type AttachPlan, baseRequest, type ClaimDevice } from "../claims/record.ts";
+import { baseRequest, type ClaimDevice } from "../claims/record.ts";
 import type { ClaimStore } from "../claims/store.ts";
 import { isSubInterface, wantsDhcp } from "../config/interface-rules.ts";
 import type { NetworkConfig } from "../config/network-config.ts";
@@ -8,8 +8,11 @@ import type { Device } from "../inventory/device.ts";
 import type { Kernel } from "../kernel/calls.ts";
 import { ClaimError } from "../lib/errors.ts";
 import { faultPoint } from "../lib/fault.ts";
+import { refuseLinkFields } from "./bare-config.ts";
 import { withChildDefaults } from "./child-plan.ts";
 import type { Ferry } from "./ferry.ts";
+import { functionExtras, goesWithoutLink, planFunction, withExtras } from "./function-plan.ts";
+import { checkFunctions } from "./function-sharing.ts";
 import { freeMetric } from "./leased.ts";
 import type { Leases } from "./leases.ts";
 import { checkVfMtu } from "./link-settings.ts";
@@ -56,6 +59,7 @@ export interface PrepareParts {
   readonly store: ClaimStore;
   /** The scanning Worker: what is read here must not stand before a hook. */
   readonly kernel: Kernel;
+  readonly sysfsRoot: string;
   /** With `--attach=oci`: why the runtime would not move links, or `undefined`. Absent with netlink. */
   readonly runtimeMover?: { readonly problem: () => string | undefined } | undefined;
   readonly leases: Pick<Leases, "take" | "release">;
@@ -91,6 +95,7 @@ export async function prepareClaim(
       for (const allocated of claim.devices)
         records.push(await planDevice(parts, claim, allocated, pod, [...others, ...records], signal));
       checkSharing(records, othersOf(parts.store, claim));
+      checkFunctions(records, othersOf(parts.store, claim));
       checkNames([...others, ...records]);
       const entering = pod.hostNetwork ? records.find(({ plan }) => entersNamespace(plan)) : undefined;
       if (entering !== undefined) throw new ClaimError(hostNetworkSentence(entering));
@@ -161,7 +166,12 @@ async function planDevice(
   const device = await parts.findDevice(allocated.device, signal);
   if (device === undefined) throw notHere(allocated);
   const withDefaults = { ...allocated, config: withChildDefaults(allocated.config, key) };
-  const bare = planBare(allocated.config, device);
+  const { config } = withDefaults;
+  const decision = await refusingFor(claim, allocated, () => planFunction(parts, config, device, signal));
+  const goesBare = goesWithoutLink(decision);
+  if (goesBare) refuseLinkFields(config, device.name);
+  const extras = await refusingFor(claim, allocated, () => functionExtras(parts, decision, config, signal));
+  const bare = goesBare ? { steps: [] } : planBare(config, device);
   const planned =
     bare === undefined ? await planLink(parts, claim, withDefaults, device, { known, others }, signal) : { plan: bare };
   return {
@@ -178,7 +188,7 @@ async function planDevice(
     ...(allocated.config.cpu?.align === "numa" ? { alignsCpus: true as const } : {}),
     published: device,
     ...planned,
-    plan: await withRdma(parts, planned.plan, device, allocated.config, signal),
+    plan: withExtras(goesBare ? planned.plan : await withRdma(parts, planned.plan, device, config, signal), extras),
     state: "prepared",
   };
 }
@@ -199,10 +209,10 @@ async function planLink(
   if (parts.runtimeMover !== undefined) {
     const problem = parts.runtimeMover.problem();
     if (problem !== undefined) throw new ClaimError(problem);
-    return { plan: planOrRefuse(claim, allocated, () => planByRuntime(config, host)) };
+    return { plan: await refusingFor(claim, allocated, async () => planByRuntime(config, host)) };
   }
   const rules = needsHostRules(config, host) ? await parts.kernel.listRules({ netns: "host" }, signal) : [];
-  const plan = planOrRefuse(claim, allocated, () => {
+  const plan = await refusingFor(claim, allocated, async () => {
     const plan = planAttach(config, host, rules);
     if (plan.child !== undefined) checkParent(plan.child, host.link, links);
     checkVfMtu(
@@ -215,7 +225,7 @@ async function planLink(
   const { interface: wanted = {} } = config;
   if (!wantsDhcp(wanted)) return { plan };
   // Last, and only for what can be given otherwise: the server counts on whoever takes a lease.
-  const granted = await parts.leases.take(host, wanted.hardwareAddr, known?.lease, signal);
+  const granted = await parts.leases.take(host, wanted.hardwareAddr ?? config.vf?.mac, known?.lease, signal);
   const lease = {
     ...granted,
     metric: freeMetric(others.map((other) => other.plan)),
@@ -230,9 +240,9 @@ function notHere({ device, request }: AllocatedDevice): ClaimError {
   );
 }
 
-function planOrRefuse(claim: AllocatedClaim, { device }: AllocatedDevice, plan: () => AttachPlan): AttachPlan {
+async function refusingFor<T>(claim: AllocatedClaim, { device }: AllocatedDevice, plan: () => Promise<T>): Promise<T> {
   try {
-    return plan();
+    return await plan();
   } catch (cause) {
     throw new ClaimError(
       `claim ${claim.namespace}/${claim.name} asks for what device ${device} cannot be given on this node`,

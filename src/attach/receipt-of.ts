@@ -2,7 +2,7 @@
 
 import type { Receipt, ReceiptDevice } from "../cdi/receipt.ts";
 import { networkDataOf } from "../claims/network-data.ts";
-import { baseRequest, type ClaimDevice } from "../claims/record.ts";
+import { baseRequest, type ClaimDevice, deviceNodesOf } from "../claims/record.ts";
 
 /**
  * `records` are all of one claim. Only when every one of its devices is there is there a receipt: it stands for the
@@ -14,11 +14,13 @@ export function receiptOf(driver: string, records: readonly ClaimDevice[]): Rece
   const isThere = (r: ClaimDevice) => r.state === "attached" && r.attachment?.sandboxId === attachment?.sandboxId;
   if (first === undefined || attachment === undefined || !records.every(isThere)) return undefined;
   const requests: Record<string, ReceiptDevice[]> = {};
-  for (const { request, plan } of records) {
+  for (const record of records) {
+    const { request, plan } = record;
+    const deviceNodes = deviceNodesOf(record);
     const devices = requests[baseRequest(request)] ?? [];
     devices.push({
       ...(plan.ifname === undefined ? {} : { link: plan.ifname }),
-      ...(plan.deviceNodes === undefined ? {} : { deviceNodes: plan.deviceNodes }),
+      ...(deviceNodes.length === 0 ? {} : { deviceNodes }),
     });
     requests[baseRequest(request)] = devices;
   }

@@ -27,7 +27,7 @@ export function findInPod(record: ClaimDevice, attachment: LinkAttachment, links
   const kind = child === undefined ? snapshot.link.kind : child.kind;
   return (
     links.find((link) => link.ifname === temporaryName) ??
-    links.find((link) => child === undefined && isSameHardware(snapshot.link, link)) ??
+    links.find((link) => child === undefined && isSameHardware(attachment, link)) ??
     links.find((link) => link.ifindex === ifindex && link.kind === kind) ??
     (ifindex === undefined && movedBy === undefined
       ? undefined
@@ -40,17 +40,23 @@ export function findOnHost(attachment: LinkAttachment, links: readonly Link[]): 
   const { snapshot, temporaryName } = attachment;
   return (
     links.find((link) => link.ifname === temporaryName) ??
-    links.find((link) => isSameHardware(snapshot.link, link)) ??
+    links.find((link) => isSameHardware(attachment, link)) ??
     links.find((link) => link.ifname === snapshot.link.ifname && link.kind === snapshot.link.kind)
   );
 }
 
-/** The bus address decides; a function with two ports also needs the permanent MAC. Virtual links have neither. */
-function isSameHardware(known: Link, link: Link): boolean {
+/**
+ * The bus address decides; a function with two ports also needs the permanent MAC, which a function that is reset or
+ * bound anew does not keep: such a one has a single link. Virtual links have neither.
+ */
+function isSameHardware({ snapshot: { link: known }, pciFunction }: LinkAttachment, link: Link): boolean {
   if (known.kind !== undefined || known.parentDevName === undefined) return false;
   return (
     known.parentDevName === link.parentDevName &&
     known.parentDevBusName === link.parentDevBusName &&
-    (known.permanentAddress === undefined || known.permanentAddress === link.permanentAddress)
+    link.kind === undefined &&
+    (pciFunction !== undefined ||
+      known.permanentAddress === undefined ||
+      known.permanentAddress === link.permanentAddress)
   );
 }

@@ -4,6 +4,7 @@ import type { DhcpLease } from "../dhcp/lease.ts";
 import type { Device } from "../inventory/device.ts";
 import type { LinkSnapshot } from "../kernel/calls.ts";
 import type { LinkStep } from "../kernel/steps.ts";
+import type { VfSettings, VfState } from "../netlink/vf.ts";
 import type { CharDeviceType } from "../rdma/nldev.ts";
 import type { SoftwareKind } from "../rdma/nldev-changes.ts";
 
@@ -46,6 +47,8 @@ export interface AttachPlan {
   readonly deviceNodes?: readonly DeviceNode[];
   /** Absent for a device without RDMA. */
   readonly rdma?: RdmaPlan;
+  /** What is done to the device's PCI function before its link moves, or in place of that. Absent for nothing. */
+  readonly pciFunction?: FunctionPlan;
 }
 
 /** The RDMA device that belongs to the device, as it is on the host. */
@@ -58,6 +61,19 @@ export interface RdmaPlan {
   readonly kind?: SoftwareKind;
   /** The character devices that containers get, as far as there are any. */
   readonly nodeTypes: readonly CharDeviceType[];
+}
+
+export interface FunctionPlan {
+  readonly address: string;
+  readonly vf?: { readonly pf: string; readonly index: number };
+  /** What the PF has set for the VF for as long as the pod has it. */
+  readonly vfSettings?: VfSettings;
+  /** The driver that the pod gets the function with, which makes no link. Absent: its own. */
+  readonly driver?: "vfio-pci";
+  /** Of a function that goes with another driver. */
+  readonly iommuGroup?: number;
+  /** It is taken from its driver and reset before it goes and when it is back. */
+  readonly resets: boolean;
 }
 
 /** A link that is made in the pod's namespace and stands on the device, which itself stays on the host. */
@@ -105,8 +121,22 @@ export interface Attachment {
   readonly unaligned?: Readonly<Record<string, string>>;
   /** Once it is attached: what came by router advertisement. */
   readonly slaac?: SlaacState;
+  /** Of the function, where the plan does something to it. */
+  readonly pciFunction?: FunctionSnapshot;
+  /** Character devices that there are only since the attach. */
+  readonly deviceNodes?: readonly DeviceNode[];
   /** The pod ran without the device for a while. */
   readonly late: boolean;
+}
+
+/** What a PCI function was before it left, the only source for its return. */
+export interface FunctionSnapshot {
+  readonly driver?: string;
+  readonly driverOverride?: string;
+  /** What its PF had set; absent for all but VFs whose PF was on the host. */
+  readonly vf?: VfState;
+  /** The VF had chosen its MAC address itself: the PF shows it and has not set it. */
+  readonly choosesMac?: true;
 }
 
 /** That of a device with a link. */
@@ -151,7 +181,14 @@ export function hasLink(record: AwayDevice): record is AwayLink {
 }
 
 export function isRdmaOnly({ plan, published }: ClaimDevice): boolean {
-  return plan.ifname === undefined && published.identity.rdmaName !== undefined;
+  return (
+    plan.ifname === undefined && plan.pciFunction?.driver === undefined && published.identity.rdmaName !== undefined
+  );
+}
+
+/** All that containers get of the device. */
+export function deviceNodesOf({ plan, attachment }: ClaimDevice): readonly DeviceNode[] {
+  return [...(plan.deviceNodes ?? []), ...(attachment?.deviceNodes ?? [])];
 }
 
 /** `main` of `main/sub`: what the kubelet and containers call the request. */

@@ -150,6 +150,34 @@ const TABLE = {
   ),
   umad: classOnly(served("Give containers the RDMA device's umad character devices too", "needs a device with RDMA")),
   issm: classOnly(served("Give containers the RDMA device's issm character devices too", "needs a device with RDMA")),
+  "vf.vlan": classOnly(served("VLAN that the PF puts the VF's traffic into, unseen by the pod", "for a VF only")),
+  "vf.vlan.id": part("VLAN id; 0: none"),
+  "vf.vlan.qos": part("Priority (PCP) of the frames; absent: 0"),
+  "vf.vlan.protocol": part("802.1Q, or 802.1ad where the driver has it; absent: 802.1Q"),
+  "vf.mac": classOnly(
+    served(
+      "MAC address that the PF gives the VF, which then cannot choose another",
+      "as interface.hardwareAddr, if both",
+    ),
+  ),
+  "vf.trust": classOnly(served("Whether the VF may change its MAC address and be promiscuous")),
+  "vf.spoofCheck": classOnly(served("Whether frames from another MAC address than the VF's are dropped")),
+  "vf.linkState": classOnly(
+    served("Link of the VF: auto as that of the PF, enable always up, disable never", "where the driver has it"),
+  ),
+  "vf.minTxRate": classOnly(
+    served("Mbit/s that the VF may always send; 0: none", "where the driver has it; not above maxTxRate"),
+  ),
+  "vf.maxTxRate": classOnly(served("Mbit/s that the VF may send at most; 0: no limit")),
+
+  driver: classOnly(
+    served(
+      "vfio-pci: the function goes to the pod as a VFIO device, without a link, and gets its driver back on return",
+      "with an IOMMU; not with interface, routes, rules, neighbors or ethtool",
+    ),
+  ),
+  vhostNet: classOnly(served("Give the pod's containers /dev/vhost-net too")),
+  tun: classOnly(served("Give the pod's containers /dev/net/tun too")),
 } as const satisfies Readonly<Record<string, Field>>;
 
 export type FieldPath = keyof typeof TABLE;
@@ -160,7 +188,7 @@ export const FIELDS: Readonly<Record<FieldPath, Field>> = TABLE;
  * for a later version is not mistaken for a misspelt one.
  */
 export const RESERVED: Readonly<Record<string, readonly string[]>> = {
-  "": ["vf", "driver", "vhostNet", "tun", "subInterface"],
+  "": ["subInterface"],
   interface: ["mode"],
 };
 
@@ -170,7 +198,7 @@ export const WHOLE_FIELDS: readonly string[] = Object.entries(FIELDS).flatMap(([
 );
 
 /** Objects that only hold fields. */
-export const SECTIONS = ["interface", "ethtool", "cpu"] as const;
+export const SECTIONS = ["interface", "ethtool", "cpu", "vf"] as const;
 
 /** What stands beside a key of the object at `section`: `""`, `interface`, `routes`, `interface.vrf`. */
 export function keysBeside(section: string): readonly string[] {

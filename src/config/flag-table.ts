@@ -219,6 +219,18 @@ export const FLAGS = {
     "how many claims may have a device that is shareable",
     parseInteger(1, 65_535),
   ),
+  nodeConfig: flag(
+    "node-config",
+    "FILE",
+    "",
+    "YAML file of what to do to the node itself: sriov: [{pf: NAME or PCI address, numVFs: N}] makes VFs",
+    parseText,
+  ),
+  offerVfio: booleanFlag(
+    "offer-vfio",
+    false,
+    "offer the network functions too that the administrator bound to vfio-pci: pods get them as VFIO devices",
+  ),
   standalone: booleanFlag("standalone", false, "work without an API server and a kubelet, on claims from --claims"),
   claimsDir: flag(
     "claims",

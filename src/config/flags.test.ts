@@ -60,6 +60,8 @@ describe("parseCommandLine() without a command", () => {
       shareable: "",
       maxShares: 64,
       standalone: false,
+      nodeConfig: "",
+      offerVfio: false,
       claimsDir: "",
     });
     expect(warnings).toEqual([]);

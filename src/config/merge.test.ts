@@ -264,3 +264,22 @@ describe("configFor() looks at the whole", () => {
     expect(configFor([fromClaim({ interface: { type: "MACVLAN" }, ethtool: { features: {} } })], "main")).toBeDefined();
   });
 });
+
+test("configFor() takes what is the PF's and the function's from the class only, and checks it with the claim's part", () => {
+  const entry = (source: "FromClass" | "FromClaim", parameters: unknown) => ({ source, requests: [], parameters });
+  for (const section of [{ vf: { trust: true } }, { driver: "vfio-pci" }, { tun: true }, { vhostNet: true }]) {
+    expect(configFor([entry("FromClass", section)], "nic")).toEqual(section as object);
+    expect(() => configFor([entry("FromClaim", section)], "nic")).toThrow("only a DeviceClass may set it");
+  }
+  const both = (own: object, claims: object) => () =>
+    configFor([entry("FromClass", own), entry("FromClaim", claims)], "nic");
+  const mac = "02:00:00:00:00:01";
+  expect(both({ vf: { mac } }, { interface: { hardwareAddr: mac } })()).toBeDefined();
+  expect(both({ vf: { mac } }, { interface: { hardwareAddr: "02:00:00:00:00:02" } })).toThrow(
+    "vf.mac: must be the address",
+  );
+  expect(both({ driver: "vfio-pci" }, { interface: { name: "net1" } })).toThrow("driver: takes the link away");
+  expect(both({ vf: { trust: true } }, { interface: { type: "MACVLAN" } })).toThrow(
+    "vf: cannot be given with a sub-interface",
+  );
+});

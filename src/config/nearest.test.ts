@@ -10,5 +10,6 @@ test("editDistance() counts insertions, deletions and replacements", () => {
 test("nearest() names the closest word, and none when all are far away", () => {
   expect(nearest("adresses", ["name", "addresses", "mtu"])).toBe("addresses");
   expect(nearest("hardwareaddr", ["hardwareAddr"])).toBe("hardwareAddr");
+  expect(nearest("mtu", ["tun", "name"])).toBeUndefined();
   expect(nearest("completely", ["name", "addresses", "mtu"])).toBeUndefined();
 });

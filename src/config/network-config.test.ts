@@ -179,10 +179,34 @@ describe("parseNetworkConfig()", () => {
   });
 
   test("says of reserved sections that they are not served, rather than that they are misspelt", () => {
-    expect(problems({ vf: { trust: true }, interface: { mode: "l2" } }).toSorted()).toEqual([
+    expect(problems({ subInterface: [], interface: { mode: "l2" } }).toSorted()).toEqual([
       unserved("interface.mode"),
-      unserved("vf"),
+      unserved("subInterface"),
     ]);
+  });
+
+  test("checks what a PF is to set for its VF", () => {
+    const vf = {
+      vlan: { id: 5, qos: 3, protocol: "802.1ad" },
+      mac: "02-00-00-00-00-0A",
+      trust: true,
+      spoofCheck: false,
+      linkState: "enable",
+      minTxRate: 10,
+      maxTxRate: 100,
+    };
+    expect(parseNetworkConfig({ vf }, "c").vf).toEqual({ ...vf, mac: "02:00:00:00:00:0a" } as object);
+    const refusals: readonly (readonly [object, string])[] = [
+      [{ vlan: { id: 4095 } }, "vf.vlan.id: 4095 is not a whole number between 0 and 4094"],
+      [{ vlan: { qos: 1 } }, "vf.vlan.id: is required"],
+      [{ vlan: { id: 1, qos: 8 } }, "vf.vlan.qos: 8 is not a whole number between 0 and 7"],
+      [{ mac: "01:00:5e:00:00:01" }, "vf.mac: is no Ethernet address of one device"],
+      [{ mac: "00:00:00:00:00:00" }, "vf.mac: is no Ethernet address of one device"],
+      [{ minTxRate: 200, maxTxRate: 100 }, "vf.minTxRate: must not be above maxTxRate"],
+      [{ spoofchk: true }, "vf.spoofchk: is not a field of the configuration (did you mean spoofCheck?)"],
+    ];
+    for (const [given, sentence] of refusals) expect(problems({ vf: given }).join()).toContain(sentence);
+    expect(problems({ driver: "igb_uio" }).join()).toContain("driver:");
   });
 
   test("accepts its own output, unchanged", () => {

@@ -9,7 +9,7 @@ import { ConfigError } from "../lib/errors.ts";
 import { type CpuConfig, cpuSchema } from "./cpu.ts";
 import { type EthtoolConfig, ethtoolSchema } from "./ethtool.ts";
 import { SECTIONS, WHOLE_FIELDS } from "./field-table.ts";
-import { optional, optionalText } from "./fields.ts";
+import { flag, optional, optionalText } from "./fields.ts";
 import { type InterfaceConfig, interfaceSchema } from "./interface.ts";
 import { familyOf } from "./ip.ts";
 import { type NeighborConfig, neighborSchema } from "./neighbors.ts";
@@ -18,6 +18,7 @@ import { type RouteConfig, routeSchema } from "./routes.ts";
 import { type RuleConfig, ruleSchema } from "./rules.ts";
 import { unservedProblems } from "./served.ts";
 import { unknownKey } from "./unknown-key.ts";
+import { DRIVERS, type VfConfig, vfSchema } from "./vf.ts";
 import { formatPath, type Problem, problemsOf } from "./zod-problems.ts";
 
 export interface NetworkConfig {
@@ -31,6 +32,10 @@ export interface NetworkConfig {
   readonly rdmaExclusive?: boolean;
   readonly umad?: boolean;
   readonly issm?: boolean;
+  readonly vf?: VfConfig;
+  readonly driver?: (typeof DRIVERS)[number];
+  readonly vhostNet?: boolean;
+  readonly tun?: boolean;
 }
 
 /** What a class may say beside its configuration. */
@@ -51,6 +56,10 @@ const sections = {
   rdmaExclusive: optional(z.boolean()),
   umad: optional(z.boolean()),
   issm: optional(z.boolean()),
+  vf: optional(vfSchema),
+  driver: optional(z.enum(DRIVERS)),
+  vhostNet: optional(flag),
+  tun: optional(flag),
 };
 
 const RULES = [

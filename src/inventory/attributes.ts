@@ -2,7 +2,7 @@
 
 import type { AttributeValue } from "./device.ts";
 
-/** DRANET's (kubernetes-sigs/dranet pkg/apis/attributes.go), in the driver's domain. In order of code units. */
+/** DRANET's (kubernetes-sigs/dranet pkg/apis/attributes.go) and our own, in the driver's domain. In order of code units. */
 const IDS = [
   "alias",
   "ebpf",
@@ -18,6 +18,10 @@ const IDS = [
   "pciDevice",
   "pciSubsystem",
   "pciVendor",
+  "pfMtu",
+  "pfName",
+  "pfPciAddress",
+  "physSwitchId",
   "rdma",
   "rdmaDevice",
   "rdmaFirmware",
@@ -32,8 +36,23 @@ const IDS = [
   "tcFilterNames",
   "tcxProgramNames",
   "type",
+  "vfIndex",
+  "vfio",
   "virtual",
 ] as const;
+
+/** resource/v1 ResourceSliceMaxAttributesAndCapacitiesPerDevice. */
+const MAX_ATTRIBUTES = 32;
+/** What goes first where a device has more than that: our own, the least selective first. */
+const DISPENSABLE = [
+  "rdmaFirmware",
+  "rdmaPortState",
+  "rdmaProvider",
+  "pfMtu",
+  "rdmaNodeGuid",
+  "vfIndex",
+  "physSwitchId",
+] as const satisfies readonly (typeof IDS)[number][];
 
 /** Those that drivers share (k8s.io/dynamic-resource-allocation/deviceattribute, KEP-6072). In order of code units. */
 const STANDARD_NAMES = [
@@ -57,9 +76,11 @@ export class AttributeWriter {
 
   write(values: Attributes & StandardAttributes): Readonly<Record<string, AttributeValue>> {
     const attributes: Record<string, AttributeValue> = {};
+    const surplus = Object.values(values).filter((value) => value !== undefined).length - MAX_ATTRIBUTES;
+    const dropped = surplus > 0 ? DISPENSABLE.filter((id) => values[id] !== undefined).slice(0, surplus) : [];
     for (const { full, id } of this.#names) {
       const value = values[id];
-      if (value !== undefined) attributes[full] = value;
+      if (value !== undefined && !dropped.some((other) => other === id)) attributes[full] = value;
     }
     return attributes;
   }

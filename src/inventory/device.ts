@@ -18,6 +18,10 @@ export interface DeviceIdentity {
   readonly permanentAddress?: string;
   readonly address?: string;
   readonly rdmaName?: string;
+  /** PCI address of the PF, on a VF: its permanent MAC address may be another one after each reset. */
+  readonly pfAddress?: string;
+  /** The administrator bound the function to vfio-pci. */
+  readonly vfio?: true;
 }
 
 /** The NUMA node that a device is at. */

@@ -218,3 +218,44 @@ test("devicesOf() tells about eBPF only when somebody looked", () => {
   expect(values(eth0)).toMatchObject({ ebpf: true, tcFilterNames: "a,b" });
   expect(values(eth1)).toMatchObject({ ebpf: false });
 });
+
+test("devicesOf() tells of a VF which PF it has, that PF's link where it is on the host, and its own number", () => {
+  const pf = aFunction("0000:3b:00.0", { virtfns: ["0000:3b:00.2", "0000:3b:00.3"], sriovTotalVfs: 8, sriovNumVfs: 2 });
+  const vf = aFunction("0000:3b:00.3", { physfn: pf.address });
+  const at = (pciAddress: string, physSwitchId?: string) => ({
+    isVirtual: false,
+    pciAddress,
+    ...(physSwitchId === undefined ? {} : { physSwitchId }),
+  });
+  const facts = factsWith({
+    pci: [pf, vf],
+    links: [aLink(2, "p0", { mtu: 4000 }), aLink(3, "v1")],
+    locations: { p0: at(pf.address, "2e1a65"), v1: at(vf.address) },
+  });
+  const ownOf = (from: typeof facts, name: string) => {
+    const device = devicesOf(from, OPTIONS).find((candidate) => candidate.name === name);
+    const own = ["pfMtu", "pfName", "pfPciAddress", "physSwitchId", "vfIndex"].map((id) => `dra.net/${id}`);
+    return Object.fromEntries(Object.entries(device?.attributes ?? {}).filter(([id]) => own.includes(id)));
+  };
+  const known = {
+    "dra.net/pfPciAddress": { string: "0000:3b:00.0" },
+    "dra.net/vfIndex": { int: 1 },
+  };
+  expect(ownOf(facts, "pci-0000-3b-00-3")).toEqual({
+    ...known,
+    "dra.net/pfName": { string: "p0" },
+    "dra.net/pfMtu": { int: 4000 },
+    "dra.net/physSwitchId": { string: "2e1a65" },
+  });
+  expect(ownOf(facts, "pci-0000-3b-00-0")).toEqual({ "dra.net/physSwitchId": { string: "2e1a65" } });
+  const pfAway = { ...facts, links: facts.links.filter(({ ifname }) => ifname !== "p0") };
+  expect(ownOf(pfAway, "pci-0000-3b-00-3")).toEqual(known);
+});
+
+test("devicesOf() offers functions that vfio-pci has when asked to, and says that it has them", () => {
+  const facts = factsWith({ pci: [aFunction("0000:3b:00.1", { driver: "vfio-pci" })] });
+  expect(devicesOf(facts, OPTIONS)).toEqual([]);
+  const [device] = devicesOf(facts, { ...OPTIONS, offerVfio: true });
+  expect(device?.identity).toEqual({ pciAddress: "0000:3b:00.1", vfio: true });
+  expect(device?.attributes["dra.net/vfio"]).toEqual({ bool: true });
+});

@@ -10,13 +10,14 @@ import type { InventoryFacts, LinkPrograms } from "./facts.ts";
 import { linkAttributes, type SriovRole } from "./link-attributes.ts";
 import { locationsByIndex, mainLinks } from "./main-link.ts";
 import { linkDeviceName, pciDeviceName, uniqueName } from "./names.ts";
-import { isIpoib, isOfferedFunction, isOfferedLink } from "./offered.ts";
+import { isIpoib, isOfferedFunction, isOfferedLink, VFIO_PCI } from "./offered.ts";
 import { bottomLink } from "./parent-link.ts";
 import { functionAttributes, placeAttributes } from "./pci-attributes.ts";
 import type { PciNames } from "./pci-ids.ts";
 import { rdmaAttributes } from "./rdma-attributes.ts";
 import { rdmaOfFunction, rdmaOfLink, standsAlone } from "./rdma-of.ts";
 import { uplinkIfindexes } from "./uplink.ts";
+import { switchAttribute, type VfView, vfAttributes } from "./vf-attributes.ts";
 
 export interface InventoryOptions {
   /** The domain of the attributes, which is the driver's name: `dra.net`. */
@@ -25,6 +26,8 @@ export interface InventoryOptions {
   readonly moveIbInterfaces: boolean;
   /** The standard NUMA attribute is a list, which needs the API server's gate DRAListTypeAttributes. */
   readonly listAttributes?: boolean;
+  /** Functions that are bound to vfio-pci are offered too. */
+  readonly offerVfio?: boolean;
   readonly pciNames: PciNames;
 }
 
@@ -79,7 +82,8 @@ class Scan {
 
   /** Functions of the PCI bus, each with its main link. */
   functions(): Device[] {
-    return this.#facts.pci.filter(isOfferedFunction).flatMap((device) => {
+    const offered = this.#facts.pci.filter((device) => isOfferedFunction(device, this.#options));
+    return offered.flatMap((device) => {
       const main = this.#links.get(this.#main.get(device.address) ?? -1);
       if (main === undefined) return this.#isElsewhere(device) ? [] : this.#bareFunction(device);
       if (this.#uplinks.has(main.ifindex)) return [];
@@ -121,10 +125,18 @@ class Scan {
     const alone = rdma !== undefined && standsAlone(rdma, device) ? rdma : undefined;
     return {
       name: pciDeviceName(device.address),
-      identity: { pciAddress: device.address, ...(alone === undefined ? {} : { rdmaName: alone.name }) },
+      identity: {
+        pciAddress: device.address,
+        ...(alone === undefined ? {} : { rdmaName: alone.name }),
+        ...pfOf(device),
+        ...(device.driver === VFIO_PCI ? { vfio: true } : {}),
+      },
       ...this.#placeOf(device),
       attributes: this.#writer.write({
         ...this.#functionAttributes(device),
+        ...vfAttributes(this.#vfView(device)),
+        ...switchAttribute(this.#pfSwitchId(device)),
+        ...(device.driver === VFIO_PCI ? { vfio: { bool: true } } : {}),
         ...rdmaAttributes(alone),
         rdma: { bool: rdma !== undefined },
       }),
@@ -140,7 +152,7 @@ class Scan {
     return {
       name,
       ...(pf === undefined ? {} : { pf }),
-      identity: linkIdentity(link, own?.address, rdma?.name),
+      identity: linkIdentity(link, own, rdma?.name),
       ...this.#placeOf(carrier),
       attributes: this.#writer.write({
         ...(own === undefined ? this.#carriedAttributes(carrier) : this.#functionAttributes(own)),
@@ -151,9 +163,21 @@ class Scan {
           programs: this.#programsAt(link.ifname),
           sriov: own === undefined ? NO_SRIOV : sriovRole(own),
         }),
+        ...(own === undefined ? {} : vfAttributes(this.#vfView(own))),
+        ...switchAttribute(location?.physSwitchId ?? (own === undefined ? undefined : this.#pfSwitchId(own))),
         ...rdmaAttributes(rdma, link.ifname),
       }),
     };
+  }
+
+  /** Its PF's link is told where that is on the host: it may be in a pod. */
+  #vfView({ address, physfn }: PciDevice): VfView | undefined {
+    const pf = this.#pci.get(physfn ?? "");
+    return pf === undefined ? undefined : { address, pf, pfLink: this.#links.get(this.#main.get(pf.address) ?? -1) };
+  }
+
+  #pfSwitchId({ physfn }: PciDevice): string | undefined {
+    return this.#locations.get(this.#main.get(physfn ?? "") ?? -1)?.physSwitchId;
   }
 
   #programsAt(ifname: string): LinkPrograms | undefined {
@@ -207,6 +231,10 @@ class Scan {
   }
 }
 
+function pfOf({ physfn }: PciDevice): Pick<DeviceIdentity, "pfAddress"> {
+  return physfn === undefined ? {} : { pfAddress: physfn };
+}
+
 function sriovRole(device: PciDevice): SriovRole {
   return {
     totalVfs: device.sriovTotalVfs ?? 0,
@@ -215,13 +243,13 @@ function sriovRole(device: PciDevice): SriovRole {
   };
 }
 
-function linkIdentity(link: Link, pciAddress: string | undefined, rdmaName: string | undefined): DeviceIdentity {
+function linkIdentity(link: Link, own: PciDevice | undefined, rdmaName: string | undefined): DeviceIdentity {
   const { ifname, ifindex, kind, permanentAddress, address } = link;
   return {
     ifname,
     ifindex,
     ...(kind === undefined ? {} : { kind }),
-    ...(pciAddress === undefined ? {} : { pciAddress }),
+    ...(own === undefined ? {} : { pciAddress: own.address, ...pfOf(own) }),
     ...(permanentAddress === undefined ? {} : { permanentAddress }),
     ...(address === undefined ? {} : { address }),
     ...(rdmaName === undefined ? {} : { rdmaName }),

@@ -23,12 +23,13 @@ export function mergeHeld(scanned: readonly Device[], held: readonly Device[]): 
 
 /**
  * A function whose main link is in a pod may have a second link, which the scan then takes for the main one: it keeps
- * the name of its own that it had before. Anything else of a held device's name is that device.
+ * the name of its own that it had before. Anything else of a held device's name is that device; a VF has one link only.
  */
 function nameBeside(device: Device, held: readonly Device[], names: ReadonlySet<string>): string | undefined {
   const holder = held.find((other) => other.name === device.name);
   const { ifname, permanentAddress } = device.identity;
   const isOther =
+    holder?.identity.pfAddress === undefined &&
     ifname !== undefined &&
     permanentAddress !== undefined &&
     holder?.identity.permanentAddress !== undefined &&

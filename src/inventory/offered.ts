@@ -27,7 +27,7 @@ const FALLBACK_TUNNELS: ReadonlySet<string> = new Set([
 const ARPHRD_INFINIBAND = 32;
 
 /** Drivers that give a function to user space or to a guest: it has neither a link nor an RDMA device to hand over. */
-const PASS_THROUGH_DRIVERS: ReadonlySet<string> = new Set(["vfio-pci", "uio_pci_generic", "igb_uio", "pci-stub"]);
+const PASS_THROUGH_DRIVERS: ReadonlySet<string> = new Set(["uio_pci_generic", "igb_uio", "pci-stub"]);
 
 export function isOfferedLink(
   link: Link,
@@ -51,6 +51,10 @@ export function isIpoib(link: Link): boolean {
   return link.kind === "ipoib" || link.arpType === ARPHRD_INFINIBAND;
 }
 
-export function isOfferedFunction(device: PciDevice): boolean {
+/** With `offerVfio` those too that the administrator bound to vfio-pci. */
+export function isOfferedFunction(device: PciDevice, { offerVfio }: { readonly offerVfio?: boolean }): boolean {
+  if (device.driver === VFIO_PCI) return offerVfio === true;
   return device.driver !== undefined && !PASS_THROUGH_DRIVERS.has(device.driver);
 }
+
+export const VFIO_PCI = "vfio-pci";

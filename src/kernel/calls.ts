@@ -13,10 +13,14 @@ import type { Route } from "../netlink/route.ts";
 import type { Rule } from "../netlink/rule.ts";
 import type { Filter, Qdisc } from "../netlink/tc-codec.ts";
 import type { TcxProgram } from "../netlink/tcx.ts";
+import type { VfSettings, VfState } from "../netlink/vf.ts";
 import type { RdmaFacts } from "../rdma/facts.ts";
 import type { NldevFacts } from "../rdma/join.ts";
 import type { CharDeviceType } from "../rdma/nldev.ts";
 import type { SoftwareKind } from "../rdma/nldev-changes.ts";
+import type { BindRequest } from "../sysfs/bind.ts";
+import type { CharDeviceNumbers } from "../sysfs/char-device.ts";
+import type { PciFunction } from "../sysfs/function.ts";
 import type { LinkLocation } from "../sysfs/net.ts";
 import type { NumaNode } from "../sysfs/numa.ts";
 import type { PciDevice } from "../sysfs/pci.ts";
@@ -108,6 +112,20 @@ export interface NewLink {
   readonly mtu?: number;
   /** For `veth`: the other end. */
   readonly peerName?: string;
+}
+
+/** A VF as its PF's link shows it. */
+export interface VfView {
+  readonly pfIfname: string;
+  readonly pfMtu: number;
+  readonly state: VfState;
+}
+
+export interface FailedVfSetting {
+  /** As the configuration writes it: `vf.linkState`. */
+  readonly field: string;
+  readonly problem: string;
+  readonly errno?: number;
 }
 
 export interface NamespaceState {
@@ -205,6 +223,37 @@ export interface KernelCalls extends RdmaCalls {
     readonly ifindex: number;
   };
   deleteLink(request: { readonly netns: NetnsRef; readonly ifindex: number }): void;
+  /**
+   * `undefined` when there is no such function. `drivers`: those of the names asked for that the kernel has. `writable`:
+   * this sysfs is not mounted read-only.
+   */
+  readFunction(request: {
+    readonly sysfsRoot: string;
+    readonly address: string;
+    readonly drivers: readonly string[];
+  }): { readonly function: PciFunction; readonly drivers: readonly string[]; readonly writable: boolean } | undefined;
+  /** Slow: seconds with some drivers. For the scanning Worker. */
+  bindDriver(request: BindRequest & { readonly sysfsRoot: string }): { readonly resetProblem?: string };
+  /** The kernel's word for a link whose address is its own choice: NET_ADDR_* of linux/netdevice.h. */
+  readAddressKind(request: { readonly sysfsRoot: string; readonly ifname: string }): number | undefined;
+  /** `undefined` when no link of the PF in the host's namespace shows such a VF. */
+  readVf(request: { readonly pf: string; readonly index: number }): VfView | undefined;
+  /** Tries everything. Throws SysError ENODEV where `readVf` answers `undefined`. */
+  setVf(request: { readonly pf: string; readonly index: number; readonly settings: VfSettings }): {
+    readonly failed: readonly FailedVfSetting[];
+  };
+  /** Slow. For the scanning Worker. */
+  setNumVfs(request: {
+    readonly sysfsRoot: string;
+    readonly pf: string;
+    readonly from: number;
+    readonly to: number;
+  }): void;
+  readCharDevice(request: {
+    readonly sysfsRoot: string;
+    readonly className: string;
+    readonly name: string;
+  }): CharDeviceNumbers | undefined;
 }
 
 /** The same calls from the main thread: they wait for the Worker, never for the kernel. */

@@ -8,6 +8,10 @@ import { createLink, deleteLink, getLink, listLinks } from "../netlink/links.ts"
 import { listNeighbors } from "../netlink/neighbors.ts";
 import { listRoutes } from "../netlink/routes.ts";
 import { listRules } from "../netlink/rules.ts";
+import { bindDriver, setNumVfs } from "../sysfs/bind.ts";
+import { readCharDevice } from "../sysfs/char-device.ts";
+import { hasPciDriver, isWritable, readFunction } from "../sysfs/function.ts";
+import { readNumber } from "../sysfs/read.ts";
 import { applyStep, type StepTarget } from "./apply-step.ts";
 import type { FailedStep, KernelCalls } from "./calls.ts";
 import { clearLink } from "./clear-link.ts";
@@ -18,6 +22,7 @@ import { Namespaces } from "./namespaces.ts";
 import { rdmaCalls } from "./rdma.ts";
 import { scanHost } from "./scan.ts";
 import { snapshotLink } from "./snapshot.ts";
+import { readVf, setVfSettings } from "./vf.ts";
 
 /** Disposing closes the host's socket. Everything happens in the namespace of the calling thread or one named by a call. */
 export function kernelCalls(): KernelCalls & Disposable {
@@ -61,6 +66,19 @@ export function kernelCalls(): KernelCalls & Disposable {
     deleteLink: ({ netns, ifindex }) =>
       namespaces.withSocket(netns, (socket) => accepting([ENODEV], () => deleteLink(socket, ifindex))),
     ...rdmaCalls(namespaces),
+    readFunction: ({ sysfsRoot, address, drivers }) => {
+      const found = readFunction(sysfsRoot, address);
+      const known = drivers.filter((driver) => hasPciDriver(sysfsRoot, driver));
+      return found === undefined
+        ? undefined
+        : { function: found, drivers: known, writable: isWritable(sysfsRoot, address) };
+    },
+    bindDriver: ({ sysfsRoot, ...request }) => bindDriver(sysfsRoot, request),
+    readAddressKind: ({ sysfsRoot, ifname }) => readNumber(`${sysfsRoot}/class/net/${ifname}/addr_assign_type`),
+    readVf: (request) => namespaces.withSocket("host", (socket) => readVf(socket, request)),
+    setVf: (request) => namespaces.withSocket("host", (socket) => setVfSettings(socket, request)),
+    setNumVfs: ({ sysfsRoot, pf, from, to }) => setNumVfs(sysfsRoot, pf, from, to),
+    readCharDevice: ({ sysfsRoot, className, name }) => readCharDevice(sysfsRoot, className, name),
     [Symbol.dispose]: () => namespaces[Symbol.dispose](),
   };
 }

@@ -30,6 +30,13 @@ const CALLS: Readonly<Record<CallName, true>> = {
   renameRdma: true,
   addRdmaLink: true,
   deleteRdmaLink: true,
+  readFunction: true,
+  bindDriver: true,
+  readAddressKind: true,
+  readVf: true,
+  setVf: true,
+  setNumVfs: true,
+  readCharDevice: true,
 };
 
 /** The kernel may hold a call up for long (a lock, a driver); beyond this the thread is stuck. */

@@ -55,6 +55,7 @@ export const IFLA_TXQLEN = 13;
 export const IFLA_OPERSTATE = 16;
 export const IFLA_LINKINFO = 18;
 export const IFLA_IFALIAS = 20;
+export const IFLA_VFINFO_LIST = 22;
 export const IFLA_GROUP = 27;
 export const IFLA_EXT_MASK = 29;
 export const IFLA_LINK_NETNSID = 37;
@@ -75,7 +76,16 @@ export const IFLA_INFO_KIND = 1;
 export const IFLA_INFO_DATA = 2;
 export const IFLA_XDP_ATTACHED = 2;
 export const VETH_INFO_PEER = 1;
+export const RTEXT_FILTER_VF = 1;
 export const RTEXT_FILTER_SKIP_STATS = 8;
+export const IFLA_VF_INFO = 1;
+export const IFLA_VF_MAC = 1;
+export const IFLA_VF_SPOOFCHK = 4;
+export const IFLA_VF_LINK_STATE = 5;
+export const IFLA_VF_RATE = 6;
+export const IFLA_VF_TRUST = 9;
+export const IFLA_VF_VLAN_LIST = 12;
+export const IFLA_VF_VLAN_INFO = 1;
 
 /** linux/if_addr.h */
 export const IFA_ADDRESS = 1;

@@ -40,6 +40,8 @@ export class NetferrySide implements AsyncDisposable {
     this.#receipting = new Stopwatch(new Receipts(join(place.dir, "cdi"), DRIVER));
     this.#ferry = new Ferry({
       kernel: kernel.hook,
+      slowKernel: kernel.scan,
+      sysfsRoot: "/sys",
       store: this.#storing.watched,
       held: owner.use(new HeldNamespaces(kernel.hook)),
       receipts: this.#receipting.watched,

@@ -80,6 +80,8 @@ export class AddressLab implements AsyncDisposable {
     const ferry = new Ferry({
       ...common,
       kernel: kernel.hook,
+      slowKernel: kernel.scan,
+      sysfsRoot: "/sys",
       held,
       receipts,
       driver: "dra.net",
@@ -108,7 +110,14 @@ export class AddressLab implements AsyncDisposable {
     };
     const allocated = { request: "nic", pool: "node", device: this.ifname, config: parseNetworkConfig(config, "test") };
     await prepareClaim(
-      { ferry, leases, store: this.store, kernel: this.#parts.kernel.scan, findDevice: async () => device },
+      {
+        ferry,
+        leases,
+        store: this.store,
+        kernel: this.#parts.kernel.scan,
+        sysfsRoot: "/sys",
+        findDevice: async () => device,
+      },
       { ...CLAIM, devices: [allocated] },
       POD,
       new AbortController().signal,
