@@ -3,14 +3,15 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Manifest } from "../lab/cluster/netferry.ts";
+import { type Manifest, toYaml } from "../lab/cluster/netferry.ts";
 import { until } from "../lab/cluster/wait.ts";
 import { byName, claim, IDLE, pod } from "../lab/cluster/workload.ts";
 import { hasLink, uniqueName } from "../lab/links.ts";
-import { isHome, NetferryLab, netConfig } from "./netferry-lab.ts";
+import { isHome, NetferryLab, netConfig, type TestLink } from "./netferry-lab.ts";
 
 const START_LIMIT_MS = 20 * 60_000;
 const LIMIT_MS = 400_000;
+const RECEIPTS = "dranet_driver_receipts";
 const ATTACHED = 'dranet_driver_devices{state="attached"}';
 /** For the node's /opt, which is the machine's. */
 const HOOK_DIR = "/var/lib/dranet/bin";
@@ -94,6 +95,52 @@ test.each([
   },
   LIMIT_MS,
 );
+
+test(
+  "two mounts and one verb turn the receipts on, under a pod that keeps its link and gives it back",
+  async () => {
+    const [old, young] = [await lab.macvlan(), await lab.macvlan()];
+    const [before, after] = [uniqueName("before"), uniqueName("after")];
+    const create = (name: string, link: TestLink) =>
+      lab.workload.create(
+        claim(name, { requests: { nic: byName(link.ifname) }, config: netConfig(link) }),
+        pod(name, { claims: { net: name } }),
+      );
+    await create(before, old);
+    await lab.workload.podReady(before);
+    const objects = structuredClone(lab.netferry.objects) as Manifest[];
+    for (const object of objects) turnReceiptsOn(object);
+    await lab.cluster.apply(toYaml(objects));
+    const isOn = async () =>
+      (await lab.netferry.readyz()).includes("[+] receipts: receipts are written to /var/run/cdi");
+    await until("receipts are on", isOn, 90_000);
+    expect(await lab.netferry.readyz()).toContain("[+] store: the store is /var/run/dranet/netferry.db");
+    expect(await lab.netferry.metric(ATTACHED)).toBe(1);
+
+    await create(after, young);
+    await lab.workload.podReady(after);
+    expect(await lab.netferry.metric(RECEIPTS)).toBeGreaterThan(0);
+    await lab.workload.deletePods(before, after);
+    await isHome(old);
+    await isHome(young);
+    await until("no receipt is left", async () => (await lab.netferry.metric(RECEIPTS)) === 0, 30_000);
+    await lab.workload.deleteClaims(before, after);
+  },
+  LIMIT_MS,
+);
+
+function turnReceiptsOn(object: Manifest): void {
+  if (object.kind === "ClusterRole") object["rules"].push({ apiGroups: [""], resources: ["pods"], verbs: ["get"] });
+  if (object.kind !== "DaemonSet") return;
+  const { containers, volumes } = object["spec"].template.spec;
+  for (const [name, path] of [
+    ["cdi", "/var/run/cdi"],
+    ["state", "/var/lib/netferry"],
+  ]) {
+    containers[0].volumeMounts.push({ name, mountPath: path });
+    volumes.push({ name, hostPath: { path, type: "DirectoryOrCreate" } });
+  }
+}
 
 function keepOutOfHost(object: Manifest): void {
   const volumes: { name: string; hostPath: { path: string } }[] = object["spec"]?.template?.spec.volumes ?? [];
