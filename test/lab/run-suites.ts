@@ -25,7 +25,9 @@ for (const name of names) {
   const suite = SUITES[name];
   if (suite === undefined) throw new Error(`There is no suite "${name}"; there are ${Object.keys(SUITES).join(", ")}.`);
   const startMs = performance.now();
-  const result = await runSuite(name, suite);
+  const later = names.slice(names.indexOf(name) + 1);
+  const reservedMinutes = later.reduce((sum, other) => sum + (SUITES[other]?.reservedMinutes ?? 0), 0);
+  const result = await runSuite(name, suite, reservedMinutes);
   console.log(`== ${name}: ${minutesSince(startMs)} minutes`);
   results.push({ ...result, failures: result.failures.map((at) => `${name}: ${at}`) });
 }
@@ -37,7 +39,7 @@ if (totals.skipped > 0) console.log(`${totals.skipped} skipped${strict ? ", whic
 console.log(`${totals.passed} passed, ${totals.failed} failed`);
 process.exit(totals.failed === 0 ? 0 : 1);
 
-async function runSuite(name: string, suite: Suite): Promise<SuiteResult> {
+async function runSuite(name: string, suite: Suite, reservedMinutes: number): Promise<SuiteResult> {
   console.log(`== ${name}`);
   if (!hasTime(name, suite)) return NO_TESTS;
   // A build that fails is one failure; the tests that need no executable still tell what they can.
@@ -45,7 +47,7 @@ async function runSuite(name: string, suite: Suite): Promise<SuiteResult> {
   const result =
     suite.byRelease === true
       ? await runReleases(name, suite)
-      : await runner.run({ name, suite, files: filesOf(suite, PROJECT) });
+      : await runner.run({ name, suite, files: filesOf(suite, PROJECT), reservedMinutes });
   return sumOf([built, result]);
 }
 

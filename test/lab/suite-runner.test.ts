@@ -43,4 +43,8 @@ test("SuiteRunner leaves out files that there is no time for, and names them", a
   const suite = { ...SUITE, fileMinutes: 4 };
   expect(await runner.run({ name: "x", suite, files: ["e.test.ts"] })).toMatchObject({ passed: 0, failed: 0 });
   expect(runner.notes).toEqual(["x: no time was left for e.test.ts"]);
+  const short = { ...SUITE, fileMinutes: 1 };
+  await runner.run({ name: "y", suite: short, files: ["e.test.ts"], reservedMinutes: 2.5 });
+  expect(runner.notes.at(-1)).toBe("y: no time was left for e.test.ts");
+  expect((await runner.run({ name: "z", suite: short, files: ["e.test.ts"] })).passed).toBe(1);
 });

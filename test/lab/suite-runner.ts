@@ -17,6 +17,8 @@ export interface Files {
   readonly suite: Suite;
   readonly files: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Of the budget: for suites that come later. */
+  readonly reservedMinutes?: number;
 }
 
 export interface RunnerOptions {
@@ -45,12 +47,13 @@ export class SuiteRunner {
 
   /** A suite whose files are runs of their own leaves those out for which there is no time. */
   async run(all: Files): Promise<SuiteResult> {
-    const { fileMinutes } = all.suite;
+    const { suite, reservedMinutes = 0 } = all;
+    const { fileMinutes } = suite;
     if (fileMinutes === undefined) return await this.#runOrRepeat(all);
     const results: SuiteResult[] = [];
     const leftOut: string[] = [];
     for (const file of all.files)
-      if (this.#options.budget.minutesLeft < fileMinutes) leftOut.push(file);
+      if (this.#options.budget.minutesLeft < fileMinutes + reservedMinutes) leftOut.push(file);
       else results.push(await this.#runOrRepeat({ ...all, files: [file] }));
     if (leftOut.length > 0) this.note(`${all.name}: no time was left for ${leftOut.join(", ")}`);
     return sumOf(results);
@@ -75,7 +78,8 @@ export class SuiteRunner {
     const repeated = first.failedFiles;
     const { repeats, budget } = this.#options;
     const isWorthIt = repeats && repeated.length > 0 && repeated.length <= MAX_REPEATED;
-    if (!isWorthIt || budget.minutesLeft < (all.suite.fileMinutes ?? 0)) return first;
+    const { reservedMinutes = 0, suite } = all;
+    if (!isWorthIt || budget.minutesLeft < (suite.fileMinutes ?? 0) + reservedMinutes) return first;
     console.log(`-- once more: ${repeated.join(", ")}`);
     for (const failure of first.failures) console.log(`-- failed at first: ${failure}`);
     const second = countRun(await this.#runOnce({ ...all, files: repeated }));
