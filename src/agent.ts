@@ -130,8 +130,10 @@ export async function runAgent(
     clock,
     log: log.child({ part: "dhcp" }),
     timeoutMs: config.dhcpTimeoutMs,
+    raised: store.raisedLinks,
     onEvent: (event) => metrics.lease(event),
   });
+  await leases.recover();
   const keeper = new LeaseKeeper({
     kernel: kernel.scan,
     ferry,

@@ -1,5 +1,6 @@
 /** DHCP over a link that is at home: a lease is taken in Prepare and given back in Unprepare. */
 
+import type { RaisedLinks } from "../claims/raised-links.ts";
 import type { ClaimDevice } from "../claims/record.ts";
 import { broadcasting, framing, SocketChannel } from "../dhcp/channel.ts";
 import { releaseMessage, takeLease } from "../dhcp/client.ts";
@@ -12,7 +13,7 @@ import { ClaimError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { logFields } from "./parts.ts";
 import { findPublished } from "./recognise.ts";
-import { whileUp } from "./while-up.ts";
+import { putDown, whileUp } from "./while-up.ts";
 
 export type LeaseEvent = "taken" | "extended" | "refused" | "expired" | "released" | "release-failed";
 
@@ -20,6 +21,7 @@ export interface LeasesParts {
   /** The scanning Worker. */
   readonly kernel: Pick<Kernel, "applySteps" | "listLinks" | "snapshotLink" | "openDhcpSocket">;
   readonly clock: Clock;
+  readonly raised: RaisedLinks;
   readonly log: Logger;
   readonly timeoutMs: number;
   readonly onEvent: (event: LeaseEvent) => void;
@@ -70,6 +72,23 @@ export class Leases {
     } catch (cause) {
       const time = limit.expired ? ` after ${timeoutMs / 1000} s` : "";
       throw new ClaimError(`there is no DHCP lease for ${ifname}${time}`, { cause });
+    }
+  }
+
+  /** At start, before anything else: puts down the links that an agent which died had up for its questions. */
+  async recover(): Promise<void> {
+    const { kernel, raised, log } = this.#parts;
+    for (const before of raised.all()) {
+      const { ifname, ifindex } = before.link;
+      try {
+        const links = await kernel.listLinks({ netns: "host" });
+        if (links.some((link) => link.ifindex === ifindex && link.ifname === ifname))
+          await putDown(this.#parts, before);
+        else raised.remove(before);
+        log.warn("a link was left up by an agent that died while it asked for a lease, and is down again", { ifname });
+      } catch (error) {
+        log.error("a link that an agent left up could not be put down", { ifname, error });
+      }
     }
   }
 

@@ -1,6 +1,8 @@
+import type { RaisedLinks } from "../claims/raised-links.ts";
 import type { Kernel, LinkSnapshot } from "../kernel/calls.ts";
 import type { Clock } from "../lib/clock.ts";
 import { ClaimError } from "../lib/errors.ts";
+import { faultPoint } from "../lib/fault.ts";
 import { IFF_LOWER_UP, IFF_UP, type Link } from "../netlink/link.ts";
 import { restoreSteps } from "./restore.ts";
 
@@ -9,6 +11,7 @@ const LOOK_AGAIN_MS = 50;
 export interface WhileUpParts {
   readonly kernel: Pick<Kernel, "applySteps" | "listLinks" | "snapshotLink">;
   readonly clock: Clock;
+  readonly raised: Pick<RaisedLinks, "put" | "remove">;
 }
 
 /**
@@ -24,8 +27,10 @@ export async function whileUp<T>(
   const { kernel } = parts;
   const { ifindex } = before.link;
   if ((before.link.flags & IFF_UP) !== 0) return task(await withCarrier(parts, before.link, signal));
+  parts.raised.put(before);
   try {
     await kernel.applySteps({ netns: "host", ifindex, steps: [{ op: "up" }], onFailure: "stop" });
+    faultPoint("dhcp.linkUp");
     return await task(await withCarrier(parts, before.link, signal));
   } finally {
     await putDown(parts, before);
@@ -45,11 +50,12 @@ async function withCarrier({ kernel, clock }: WhileUpParts, known: Link, signal:
   throw new ClaimError(`${known.ifname} is gone from the host`);
 }
 
-/** The kernel flushes IPv6 addresses and permanent neighbours of a link that goes down. */
-async function putDown({ kernel, clock }: WhileUpParts, before: LinkSnapshot): Promise<void> {
+/** Down as it was before; the kernel flushes IPv6 addresses and permanent neighbours of a link that goes down. */
+export async function putDown({ kernel, clock, raised }: WhileUpParts, before: LinkSnapshot): Promise<void> {
   const { ifindex } = before.link;
   await kernel.applySteps({ netns: "host", ifindex, steps: [{ op: "down" }], onFailure: "stop" });
   const now = await kernel.snapshotLink({ netns: "host", ifindex });
   const steps = restoreSteps(before, now, clock.nowMs());
   await kernel.applySteps({ netns: "host", ifindex, steps, onFailure: "continue" });
+  raised.remove(before);
 }

@@ -2,6 +2,7 @@ import { Database, SQLiteError } from "bun:sqlite";
 import { closeSync, existsSync, mkdirSync, openSync, readSync } from "node:fs";
 import { dirname } from "node:path";
 import { ProfileRecords } from "./profile-records.ts";
+import { RaisedLinks } from "./raised-links.ts";
 import { atHome, type ClaimDevice, type DeviceKey, keyText } from "./record.ts";
 
 const SCHEMA_VERSION = 1;
@@ -29,6 +30,7 @@ const SCHEMA = `
  */
 export class ClaimStore implements Disposable {
   readonly profiles: ProfileRecords;
+  readonly raisedLinks: RaisedLinks;
   readonly #db: Database;
   readonly #bootId: string;
   readonly #records = new Map<string, ClaimDevice>();
@@ -37,6 +39,7 @@ export class ClaimStore implements Disposable {
     this.#db = db;
     this.#bootId = bootId;
     this.profiles = new ProfileRecords(db, (write) => this.#durably(write));
+    this.raisedLinks = new RaisedLinks(db, bootId);
     for (const row of db.query<{ boot_id: string; record: string }, []>("SELECT boot_id, record FROM devices").all()) {
       const record = JSON.parse(row.record) as ClaimDevice;
       this.#records.set(keyText(record), row.boot_id === bootId ? record : atHome(record));

@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { type LeaseEvent, Leases } from "../../src/attach/leases.ts";
+import { ClaimStore } from "../../src/claims/store.ts";
 import { claimDevice } from "../../src/claims/testing.ts";
 import { type KernelWorkers, startKernel } from "../../src/kernel/client.ts";
 import { systemClock } from "../../src/lib/clock.ts";
@@ -23,11 +24,13 @@ const never = new AbortController().signal;
 
 let links: HostLinks;
 let kernel: KernelWorkers;
+let store: ClaimStore;
 let events: LeaseEvent[];
 let lines: string[];
 
 beforeEach(async () => {
   links = new HostLinks();
+  store = ClaimStore.open(":memory:", "boot");
   events = [];
   lines = [];
   kernel = await startKernel({
@@ -37,6 +40,8 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await kernel[Symbol.asyncDispose]();
+  expect(store.raisedLinks.all()).toEqual([]);
+  store[Symbol.dispose]();
   links[Symbol.dispose]();
 });
 
@@ -46,6 +51,7 @@ function leases(timeoutMs = TIMEOUT_MS): Leases {
     clock: systemClock,
     log: createLogger({ level: "info", write: (line) => lines.push(line) }),
     timeoutMs,
+    raised: store.raisedLinks,
     onEvent: (event) => events.push(event),
   });
 }

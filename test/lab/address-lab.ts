@@ -88,7 +88,13 @@ export class AddressLab implements AsyncDisposable {
       observer,
       slaacReadyTimeoutMs: SLAAC_MS,
     });
-    const leases = new Leases({ ...common, kernel: kernel.scan, timeoutMs: 4_000, onEvent });
+    const leases = new Leases({
+      ...common,
+      kernel: kernel.scan,
+      timeoutMs: 4_000,
+      raised: this.store.raisedLinks,
+      onEvent,
+    });
     const keeper = new LeaseKeeper({ ...common, kernel: kernel.scan, ferry, held, observer, onEvent });
     const stop = new AbortController();
     const watcher = new SlaacWatcher({ ...common, kernel: kernel.scan, ferry, held, observer });

@@ -163,6 +163,23 @@ test(
 );
 
 test(
+  "a link that is up for a question when the agent is killed is down again with the next agent",
+  async () => {
+    const { ifname } = device("10.106.0.1/24");
+    ip("addr", "add", "fd00:106::5/64", "dev", ifname);
+    const before = hostState(ifname);
+    const first = await node.agent({ faults: "kill:dhcp.linkUp" });
+    const claim = node.claim(uniqueName("killed"), { devices: ifname, config: { interface: { dhcp: true } } });
+    await refusal(node.kubelet.prepare(claim));
+    await first.died();
+    expect(ip("link", "show", "dev", ifname)).toContain(",UP");
+    await node.agent();
+    await expectHostState(ifname, before);
+  },
+  TEST_LIMIT_MS,
+);
+
+test(
   "a claimed link has its address by router advertisement before a container starts",
   async () => {
     const { ifname, place } = device("fd00:103::1/64");
