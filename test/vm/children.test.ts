@@ -16,7 +16,7 @@ describe("a machine with links of every kind", () => {
   }, START_LIMIT_MS);
   afterAll(() => guest?.[Symbol.asyncDispose]());
 
-  test.each(["kinds", "vrf"])("%s", async (name) => {
+  test.each(["kinds", "vrf", "children"])("%s", async (name) => {
     const result = await guest.run(join(import.meta.dir, `guest/${name}.test.ts`));
     expect(result.failures).toEqual([]);
     expect(result.passed).toBeGreaterThan(0);
