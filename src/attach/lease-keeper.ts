@@ -9,7 +9,7 @@ import type { ClaimStore } from "../claims/store.ts";
 import { broadcasting, framing, SocketChannel } from "../dhcp/channel.ts";
 import { extendLease, takeLease } from "../dhcp/client.ts";
 import type { DhcpLease } from "../dhcp/lease.ts";
-import { nextAttentionMs, phaseOf } from "../dhcp/phase.ts";
+import { nextAttentionMs, phaseOf, rebindAtMs } from "../dhcp/phase.ts";
 import type { Kernel, NetnsRef } from "../kernel/calls.ts";
 import type { Clock } from "../lib/clock.ts";
 import { Deadline } from "../lib/deadline.ts";
@@ -109,7 +109,9 @@ export class LeaseKeeper implements AttachObserver {
     const channel = await this.#open(record, phase === "renewing");
     if (channel === undefined) return;
     await using exchange = channel;
-    using limit = new Deadline(signal, EXCHANGE_MS);
+    // An unanswered server must not cost the others their turn.
+    const turnMs = phase === "renewing" ? rebindAtMs(record.lease) - clock.nowMs() : EXCHANGE_MS;
+    using limit = new Deadline(signal, Math.max(0, Math.min(EXCHANGE_MS, turnMs)));
     const limits = { clock, signal: limit.signal };
     if (phase === "expired") {
       const { hardwareAddress, address } = record.lease;

@@ -32,6 +32,11 @@ export function nextAttentionMs(lease: DhcpLease, nowMs: number, triedAtMs: numb
   return Math.min(end, triedAtMs + Math.max((end - triedAtMs) / 2, LEAST_PAUSE_MS));
 }
 
+/** T2, since 1970. */
+export function rebindAtMs({ takenAtMs, rebindAfterSeconds = Number.POSITIVE_INFINITY }: DhcpLease): number {
+  return takenAtMs + rebindAfterSeconds * 1000;
+}
+
 /** Whole seconds of the lease that are left; `undefined` for ever. */
 export function secondsLeft({ takenAtMs, seconds }: DhcpLease, nowMs: number): number | undefined {
   return seconds === undefined ? undefined : Math.max(0, Math.floor(seconds - (nowMs - takenAtMs) / 1000));

@@ -100,6 +100,26 @@ test(
 );
 
 test(
+  "a lease whose server is no longer found where it was is extended by asking everybody",
+  async () => {
+    await using server = await DhcpServer.udhcpd(lab.place, { ...RANGE, seconds: 16 });
+    await lab.agent(async (agent) => {
+      await lab.prepare(agent, { interface: { name: "net1", addressing: "DHCP" } });
+      await lab.attach(agent);
+      const { takenAtMs = 0, rebindAfterSeconds = 0 } = lab.record.lease ?? {};
+      // Frames for its former hardware address reach nobody.
+      ip("-n", lab.place.netns, "link", "set", lab.place.ifname, "address", "02:00:00:00:94:99");
+      await lab.extended();
+      expect((lab.record.lease?.takenAtMs ?? 0) - takenAtMs).toBeGreaterThanOrEqual(rebindAfterSeconds * 1000);
+      expect(lab.events).toEqual(["taken", "extended"]);
+      expect(server.count(/sending ACK/)).toBe(2);
+      await agent.ferry.detachClaim(CLAIM.uid);
+    });
+  },
+  LIMIT_MS,
+);
+
+test(
   "an address that nobody extends is gone when its time is over, and comes back with the server",
   async () => {
     await lab.agent(async (agent) => {
