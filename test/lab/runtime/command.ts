@@ -1,3 +1,5 @@
+import { PATIENCE } from "../../fakes/patience.ts";
+
 /** Runs a program to its end and returns what it wrote. Throws with its standard error when it fails. */
 export async function command(
   argv: readonly string[],
@@ -7,7 +9,7 @@ export async function command(
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
-    timeout: options.limitMs ?? 60_000,
+    timeout: (options.limitMs ?? 60_000) * PATIENCE,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.env === undefined ? {} : { env: { ...process.env, ...options.env } }),
   });
