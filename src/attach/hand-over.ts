@@ -68,6 +68,8 @@ export async function handOver(parts: AttachParts, record: AwayDevice): Promise<
       parts.log.warn("VF goes to its pod without a reset", { ...logFields(record), problem: resetProblem });
     faultPoint("attach.bound");
     if (pciFunction.driver === undefined) return { record, hostIfindex: await awaitNewLink(parts, record) };
+    // A VF that is trusted may have told the PF its old address once more when its driver let go of it.
+    await applyVfSettings(parts, record.device, pciFunction, attachment.pciFunction?.vf);
   }
   if (pciFunction.iommuGroup === undefined) return { record };
   const deviceNodes = [await groupNode(parts, record.device, pciFunction.iommuGroup)];
