@@ -259,3 +259,25 @@ test("devicesOf() offers functions that vfio-pci has when asked to, and says tha
   expect(device?.identity).toEqual({ pciAddress: "0000:3b:00.1", vfio: true });
   expect(device?.attributes["dra.net/vfio"]).toEqual({ bool: true });
 });
+
+test("devicesOf() offers an InfiniBand function without a link by its RDMA device, also where user space has no provider", () => {
+  const port = { number: 1, linkLayer: "InfiniBand", state: "ACTIVE", rateMbps: 200_000 };
+  const rdma = { name: "mlx5_1", pciAddress: NIC, overEthernet: false, ports: [port], ifnames: [] };
+  const find = (hasProvider: boolean) =>
+    offered({
+      pci: [aFunction(NIC, { classCode: "020700" })],
+      rdma: { supported: true, devices: [{ ...rdma, hasProvider }] },
+    });
+  const [device, ...others] = find(false);
+  expect(others).toEqual([]);
+  expect(device?.identity).toEqual({ pciAddress: NIC, rdmaName: "mlx5_1" });
+  expect(values(device)).toMatchObject({
+    rdma: true,
+    rdmaDevice: "mlx5_1",
+    rdmaLinkLayer: "InfiniBand",
+    rdmaPortState: "ACTIVE",
+    rdmaProvider: false,
+    rdmaSpeedMbps: 200_000,
+  });
+  expect(values(find(true)[0])["rdmaProvider"]).toBe(true);
+});
