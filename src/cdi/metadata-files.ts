@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { generationOf, metadataFileName, metadataText } from "./metadata.ts";
 import type { Receipt } from "./receipt.ts";
@@ -26,9 +26,15 @@ export class MetadataFiles {
     }
   }
 
-  /** A container that has it mounted keeps it until it ends. */
+  /** A container that has it mounted keeps it until it ends. With the last claim the directory goes. */
   remove(claimUid: string): void {
     rmSync(join(this.directory, claimUid), { recursive: true, force: true });
+    try {
+      rmdirSync(this.directory);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== "ENOTEMPTY" && code !== "ENOENT") throw error;
+    }
   }
 
   /** UIDs of the claims that have files. */

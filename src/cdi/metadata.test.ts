@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ClaimMetadata, metadataPaths, metadataText } from "./metadata.ts";
@@ -108,4 +108,15 @@ test("MetadataFiles counts generations up only when something changed, and remov
   expect(files.claims()).toEqual(["11-22"]);
   files.remove("11-22");
   expect(files.claims()).toEqual([]);
+});
+
+test("MetadataFiles leaves no directory behind, but those of other claims", () => {
+  const files = new MetadataFiles(join(root, "gone"));
+  files.write(receipt);
+  files.write({ ...receipt, claimUid: "33-44" });
+  files.remove("11-22");
+  expect(files.claims()).toEqual(["33-44"]);
+  files.remove("33-44");
+  files.remove("33-44");
+  expect(existsSync(files.directory)).toBe(false);
 });
