@@ -171,9 +171,9 @@ async function planDevice(
   const goesBare = goesWithoutLink(decision);
   if (goesBare) refuseLinkFields(config, device.name);
   const extras = await refusingFor(claim, allocated, () => functionExtras(parts, decision, config, signal));
-  const bare = goesBare ? { steps: [] } : planBare(config, device);
-  const planned =
-    bare === undefined ? await planLink(parts, claim, withDefaults, device, { known, others }, signal) : { plan: bare };
+  const planned = goesBare
+    ? { plan: { steps: [] } }
+    : await planKept(parts, claim, withDefaults, device, { known, others }, signal);
   return {
     ...key,
     claimNamespace: claim.namespace,
@@ -188,9 +188,30 @@ async function planDevice(
     ...(allocated.config.cpu?.align === "numa" ? { alignsCpus: true as const } : {}),
     published: device,
     ...planned,
-    plan: withExtras(goesBare ? planned.plan : await withRdma(parts, planned.plan, device, config, signal), extras),
+    plan: withExtras(planned.plan, extras),
     state: "prepared",
   };
+}
+
+interface Beside {
+  /** The record of an earlier Prepare. */
+  readonly known: ClaimDevice | undefined;
+  /** The pod's other devices. */
+  readonly others: readonly ClaimDevice[];
+}
+
+/** Of a device that keeps its kernel driver: its link, its RDMA device, or both. */
+async function planKept(
+  parts: PrepareParts,
+  claim: AllocatedClaim,
+  allocated: AllocatedDevice,
+  device: Device,
+  beside: Beside,
+  signal: AbortSignal,
+): Promise<Pick<ClaimDevice, "plan" | "lease">> {
+  const bare = planBare(allocated.config, device);
+  if (bare === undefined) return planLink(parts, claim, allocated, device, beside, signal);
+  return { plan: await withRdma(parts, bare, device, allocated.config, signal) };
 }
 
 async function planLink(
@@ -198,7 +219,7 @@ async function planLink(
   claim: AllocatedClaim,
   allocated: AllocatedDevice,
   device: Device,
-  { known, others }: { readonly known: ClaimDevice | undefined; readonly others: readonly ClaimDevice[] },
+  { known, others }: Beside,
   signal: AbortSignal,
 ): Promise<Pick<ClaimDevice, "plan" | "lease">> {
   const { config } = allocated;
@@ -209,10 +230,11 @@ async function planLink(
   if (parts.runtimeMover !== undefined) {
     const problem = parts.runtimeMover.problem();
     if (problem !== undefined) throw new ClaimError(problem);
-    return { plan: await refusingFor(claim, allocated, async () => planByRuntime(config, host)) };
+    const byRuntime = await refusingFor(claim, allocated, async () => planByRuntime(config, host));
+    return { plan: await withRdma(parts, byRuntime, device, config, signal) };
   }
   const rules = needsHostRules(config, host) ? await parts.kernel.listRules({ netns: "host" }, signal) : [];
-  const plan = await refusingFor(claim, allocated, async () => {
+  const linkPlan = await refusingFor(claim, allocated, async () => {
     const plan = planAttach(config, host, rules);
     if (plan.child !== undefined) checkParent(plan.child, host.link, links);
     checkVfMtu(
@@ -222,6 +244,7 @@ async function planLink(
     );
     return plan;
   });
+  const plan = await withRdma(parts, linkPlan, device, config, signal);
   const { interface: wanted = {} } = config;
   if (!wantsDhcp(wanted)) return { plan };
   // Last, and only for what can be given otherwise: the server counts on whoever takes a lease.
@@ -231,7 +254,7 @@ async function planLink(
     metric: freeMetric(others.map((other) => other.plan)),
     ...(wanted.vrf === undefined ? {} : { table: vrfOf(wanted.vrf).table }),
   };
-  return { plan: planAttach(config, host, rules, lease), lease };
+  return { plan: { ...plan, steps: planAttach(config, host, rules, lease).steps }, lease };
 }
 
 function notHere({ device, request }: AllocatedDevice): ClaimError {

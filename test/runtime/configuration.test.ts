@@ -131,7 +131,7 @@ describe("an agent with --strict-claims", () => {
         config: {
           interface: { mode: "x", mtu: 5, hardwareAddr: "02:00:00:00:00:77" },
           ethtool: { rings: { rx: 512 } },
-          vf: {},
+          vf: { trust: true },
         },
       });
       const words = await refusal(node.kubelet.prepare(claim));
@@ -141,7 +141,7 @@ describe("an agent with --strict-claims", () => {
         "interface.mtu: 5 is not a whole number between 68 and 2147483647",
         "interface.hardwareAddr: is closed to claims by --strict-claims",
         "ethtool.rings: has an effect beyond the pod",
-        "vf: is not served in this version of netferry",
+        "vf.trust: has an effect beyond the pod",
       ])
         expect(words).toContain(part);
       const tooLarge = node.claim(uniqueName("big"), {
