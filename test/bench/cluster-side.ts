@@ -14,6 +14,7 @@ import { DRIVER } from "./netferry-side.ts";
 
 const NODE = "bench-node";
 const PORT = 19_178;
+const STORE = "store";
 const CLAIMS = "/apis/resource.k8s.io/v1/namespaces/default/resourceclaims";
 
 /** Stand-ins on real sockets: the figures are those of netferry and not of somebody's API server. */
@@ -49,6 +50,7 @@ export class ClusterSide implements AsyncDisposable {
       run(["mount", "-t", "tmpfs", "tmpfs", mounted]);
       owner.defer(() => void run(["umount", mounted]));
     }
+    mountStore(dir, owner);
     writeFileSync(join(SERVICE_ACCOUNT_DIRECTORY, "token"), "token");
     copyFileSync(apiLab.authority.certFile, join(SERVICE_ACCOUNT_DIRECTORY, "ca.crt"));
     const runtime = owner.use(await FakeNriRuntime.listen(join(dir, "nri.sock")));
@@ -64,7 +66,8 @@ export class ClusterSide implements AsyncDisposable {
     const agent = new BenchAgent(
       [
         ...["--hostname-override", NODE, "--kubelet-root-dir", join(this.#dir, "kubelet")],
-        ...["--nri-socket", join(this.#dir, "nri.sock"), "--db-path", join(own, "netferry.db")],
+        ...["--nri-socket", join(this.#dir, "nri.sock")],
+        ...["--db-path", join(this.#dir, STORE, `netferry-${this.#agents}.db`)],
         ...["--cdi-dir", join(this.#dir, "cdi"), "--netns-dir", "/run/netns"],
       ],
       PORT,
@@ -107,4 +110,14 @@ export class ClusterSide implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#owner.disposeAsync();
   }
+}
+
+/** Another file system than the agent's root, as a pod's hostPath is, in which what is durable still goes to the disk. */
+function mountStore(dir: string, owner: AsyncDisposableStack): void {
+  const store = join(dir, STORE);
+  const layer = (name: string) => join(dir, `store-${name}`);
+  for (const folder of [layer("lower"), layer("upper"), layer("work"), store]) mkdirSync(folder);
+  const layers = `lowerdir=${layer("lower")},upperdir=${layer("upper")},workdir=${layer("work")}`;
+  run(["mount", "-t", "overlay", "overlay", "-o", layers, store]);
+  owner.defer(() => void run(["umount", store]));
 }
