@@ -27,7 +27,7 @@ test("slaacState() tells a prefix that came late from none at all", () => {
   expect(slaacState([address("fe80::5", { scope: 253 })], 1500)).toMatchObject({ addresses: [], reason: "NoAddress" });
 });
 
-test("withSlaacDefaults() skips duplicate address detection only where the hardware address is kept", () => {
+test("withSlaacDefaults() skips duplicate address detection where the hardware address is kept or the address random", () => {
   const defaults = { disableIPv6: false, acceptRA: 2, routerSolicitationDelay: 0, routerSolicitationInterval: 1 };
   const addressing = "SLAAC" as const;
   expect(withSlaacDefaults({ addressing })).toEqual({ addressing, ...defaults, dadTransmits: 0 });
@@ -40,5 +40,8 @@ test("withSlaacDefaults() skips duplicate address detection only where the hardw
     dadTransmits: 2,
   });
   expect(withSlaacDefaults({ addressing, type: "MACVLAN" })).toEqual({ addressing, type: "MACVLAN", ...defaults });
+  const ipvlan = { addressing, type: "IPVLAN" } as const;
+  expect(withSlaacDefaults(ipvlan)).toEqual({ ...ipvlan, ...defaults, dadTransmits: 0 });
+  expect(withSlaacDefaults({ ...ipvlan, dadTransmits: 1 })).toEqual({ ...ipvlan, ...defaults, dadTransmits: 1 });
   expect(withSlaacDefaults({ acceptRA: 1 })).toEqual({ acceptRA: 1 });
 });

@@ -1,6 +1,6 @@
 /** Addresses by router advertisement (RFC 4862): what a plan needs for them, and how long the attach waits for one. */
 
-import type { AttachPlan, SlaacState } from "../claims/record.ts";
+import type { SlaacState } from "../claims/record.ts";
 import type { InterfaceConfig } from "../config/interface.ts";
 import type { Kernel, LinkSnapshot, NetnsRef } from "../kernel/calls.ts";
 import type { LinkStep } from "../kernel/steps.ts";
@@ -19,8 +19,8 @@ export function wantsSlaac({ addressing }: InterfaceConfig): boolean {
 }
 
 /**
- * The settings that bring an address soonest, under what is configured. A link that keeps its hardware address had its
- * addresses looked for already.
+ * The settings that bring an address soonest, under what is configured. It is not looked for elsewhere where the link
+ * keeps its hardware address, since the host did so with the same one, nor where 64 bits of it are random.
  */
 export function withSlaacDefaults(link: InterfaceConfig): InterfaceConfig {
   if (!wantsSlaac(link)) return link;
@@ -30,7 +30,7 @@ export function withSlaacDefaults(link: InterfaceConfig): InterfaceConfig {
     acceptRA: 2,
     routerSolicitationDelay: 0,
     routerSolicitationInterval: 1,
-    ...(type === "Passthrough" && hardwareAddr === undefined ? { dadTransmits: 0 } : {}),
+    ...(type === "IPVLAN" || (type === "Passthrough" && hardwareAddr === undefined) ? { dadTransmits: 0 } : {}),
     ...link,
   };
 }
@@ -52,10 +52,6 @@ export function aroundWait(
 ): readonly [before: readonly LinkStep[], after: readonly LinkStep[]] {
   const up = steps.findIndex(({ op }) => op === "up");
   return [steps.slice(0, up + 1), steps.slice(up + 1)];
-}
-
-export function awaitsSlaac(plan: AttachPlan): boolean {
-  return plan.awaitsSlaac === true;
 }
 
 export interface SlaacParts {

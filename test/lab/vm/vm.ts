@@ -47,7 +47,7 @@ export const NETFERRY = join(DIST, "netferry");
 const MACHINE: Machine = { memoryMiB: 2048, cpus: 2, numa: 1, igb: 0, virtio: 0, iommu: false };
 const GUEST_PACKAGES = [
   ...["busybox-static", "kmod", "mount", "util-linux", "procps", "pciutils", "openssl"],
-  ...["iproute2", "iputils-ping", "ethtool", "bpftool"],
+  ...["iproute2", "iputils-ping", "ethtool", "bpftool", "radvd"],
   ...["rdma-core", "ibverbs-utils", "ibverbs-providers", "rdmacm-utils"],
   "libseccomp2", // runc, which the lab of containerd brings along
 ];

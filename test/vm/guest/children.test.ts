@@ -1,10 +1,13 @@
-/** Runs in an emulated machine: a VLAN of a device, from the claim to a packet, and what excludes what. */
+/** Runs in an emulated machine: a VLAN and IPVLANs of a device, from the claim to a packet, and what excludes what. */
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { eventually } from "../../fakes/eventually.ts";
+import type { ServerPlace } from "../../lab/dhcp-servers.ts";
 import { expectHostState, type HostState, hostState } from "../../lab/host-state.ts";
-import { HostLinks, ip, ipJson, uniqueName } from "../../lab/links.ts";
+import { HostLinks, ip, ipJson, uniqueName, writeSysctl } from "../../lab/links.ts";
 import { TestNode } from "../../lab/node.ts";
+import { Radvd } from "../../lab/radvd.ts";
 import { refusal } from "../../lab/refusal.ts";
 import type { ClaimRef } from "../../lab/runtime/kubelet.ts";
 import type { Pod } from "../../lab/runtime/pods.ts";
@@ -13,6 +16,8 @@ let node: TestNode;
 let links: HostLinks;
 
 beforeAll(async () => {
+  // As the pod network's plugin has it from the first pod on.
+  writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");
   node = await TestNode.start({ suite: "sid", requestTimeoutMs: 60_000 });
 });
 afterAll(() => node[Symbol.asyncDispose]());
@@ -25,15 +30,17 @@ afterEach(async () => {
 });
 
 /** A device whose other end answers at 10.94.0.1, and in VLAN 5 at 10.95.0.1. */
-async function parent(): Promise<{ readonly ifname: string; readonly before: HostState }> {
+async function parent(): Promise<{ readonly ifname: string; readonly before: HostState; readonly place: ServerPlace }> {
   const { ifname, peer, netns } = links.vethToPeer(["10.94.0.1/24"]);
+  // With a default route of a router it would be the host's own way out, which is not offered.
+  writeSysctl("ipv6", ifname, "accept_ra", "0");
   ip("link", "set", ifname, "up");
   ip("addr", "add", "10.94.0.5/24", "dev", ifname);
   ip("-n", netns, "link", "add", "link", peer, "name", "tagged", "type", "vlan", "id", "5");
   ip("-n", netns, "addr", "add", "10.95.0.1/24", "dev", "tagged");
   ip("-n", netns, "link", "set", "tagged", "up");
   await eventually("no address is tentative", () => !ip("addr", "show", "dev", ifname).includes("tentative"));
-  return { ifname, before: hostState(ifname) };
+  return { ifname, before: hostState(ifname), place: { netns, ifname: peer } };
 }
 
 interface Child {
@@ -71,6 +78,12 @@ function answers({ inPod }: Child, address: string): Promise<void> {
   );
 }
 
+/** What the claim's status says of its device. */
+function told({ claim }: Child): string {
+  const path = `/apis/resource.k8s.io/v1/namespaces/default/resourceclaims/${claim.name}`;
+  return JSON.stringify(node.api.store.get(path)?.["status"]);
+}
+
 const end = ({ pod, claim }: Child) => node.kubelet.endPod(pod, [claim]);
 
 function childrenOnHost(ifname: string): number {
@@ -99,4 +112,68 @@ test("VLAN: the class says which, the pod speaks in it, and it is not given twic
   expect(await refusal(node.kubelet.prepare(claimOf(ifname, vlan, {})))).toContain(
     `${ifname} has own5 of the host on it already, and two links on one parent cannot have the same VLAN`,
   );
+});
+
+const shareable = (ifname: string) => [
+  ...["--shareable", `attributes["dra.net/ifName"].StringValue == "${ifname}"`, "--max-shares", "8"],
+];
+
+test("IPVLAN: two pods have links of their own on a device, which stays as it is and speaks on", async () => {
+  const { ifname, before } = await parent();
+  const agent = await node.agent({ args: shareable(ifname) });
+  const ipvlan = (link: object) => start(ifname, {}, { interface: { type: "IPVLAN", name: "net1", ...link } });
+  const one = await ipvlan({ addresses: ["10.94.0.11/24"], mtu: 1400, arpIgnore: 1 });
+  const two = await ipvlan({ addresses: ["10.94.0.12/24"] });
+  const mac = Reflect.get(Object(ipJson("link", "show", "dev", ifname)[0]), "address");
+  for (const [child, mtu, address] of [
+    [one, 1400, "10.94.0.11/24"],
+    [two, 1500, "10.94.0.12/24"],
+  ] as const) {
+    const shown = child.inPod("ip", "-d", "addr", "show", "net1");
+    for (const text of ["ipvlan  mode l2", `mtu ${mtu}`, `link/ether ${mac}`, `inet ${address}`])
+      expect(shown).toContain(text);
+    expect(shown).not.toContain("10.94.0.5");
+    await answers(child, "10.94.0.1");
+    await eventually("the claim tells the address", () => told(child).includes(`"ips":["${address}"]`));
+  }
+  expect(one.inPod("cat", "/proc/sys/net/ipv4/conf/net1/arp_ignore").trim()).toBe("1");
+  await answers(two, "10.94.0.11");
+  // The device goes on being the host's, with its address.
+  expect(hostState(ifname)).toEqual(before);
+  expect(ip("route", "get", "10.94.0.1")).toContain(`dev ${ifname} src 10.94.0.5`);
+  expect(Bun.spawnSync(["ping", "-c", "1", "-W", "5", "10.94.0.1"]).stdout.toString()).toContain(" 0% packet loss");
+  expect(await refusal(node.kubelet.prepare(claimOf(ifname, {}, { interface: { type: "MACVLAN" } })))).toContain(
+    "ipvlan and macvlan links exclude each other on one parent",
+  );
+  await end(one);
+  await answers(two, "10.94.0.1");
+  await end(two);
+  await expectHostState(ifname, before);
+  expect(childrenOnHost(ifname)).toBe(0);
+  for (const metric of ["held_namespaces", "receipts", 'devices{state="attached"}'])
+    expect([metric, await agent.metric(`dranet_driver_${metric}`)]).toEqual([metric, 0]);
+});
+
+test("IPVLAN with SLAAC: pods on one device make addresses that differ, though their hardware address is one", async () => {
+  const { ifname, before, place } = await parent();
+  await using _router = await Radvd.start(place, "fd00:94::/64");
+  await node.agent({ args: [...shareable(ifname), "--slaac-ready-timeout", "20s"] });
+  const slaac = { type: "IPVLAN", name: "net1", addressing: "SLAAC" };
+  const both = [await start(ifname, {}, { interface: slaac }), await start(ifname, {}, { interface: slaac })] as const;
+  const addresses: string[] = [];
+  for (const child of both) {
+    expect(child.inPod("ip", "-d", "link", "show", "net1")).toContain("addrgenmode random");
+    const [, address = ""] = /inet6 (fd00:94::?\S+)\/64/.exec(child.inPod("ip", "addr", "show", "net1")) ?? [];
+    addresses.push(address);
+    await eventually("the claim tells the address", () => told(child).includes(`"ips":["${address}/64"]`));
+    expect(told(child)).toContain('"reason":"AddressReady"');
+  }
+  expect(new Set(addresses).size).toBe(2);
+  await answers(both[1], addresses[0] ?? "");
+  expect(
+    await refusal(node.kubelet.prepare(claimOf(ifname, {}, { interface: { ...slaac, addrGenMode: 0 } }))),
+  ).toContain("interface.addrGenMode: cannot be 0 with SLAAC on IPVLAN, whose links share one hardware address");
+  for (const child of both) await end(child);
+  await expectHostState(ifname, before);
+  expect(childrenOnHost(ifname)).toBe(0);
 });
