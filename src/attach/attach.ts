@@ -9,7 +9,7 @@ import {
   type LinkAttachment,
   type SlaacState,
 } from "../claims/record.ts";
-import type { HeldNetns, LinkSnapshot, NetnsRef } from "../kernel/calls.ts";
+import type { HeldNetns, LinkSnapshot } from "../kernel/calls.ts";
 import type { LinkStep } from "../kernel/steps.ts";
 import { ClaimError } from "../lib/errors.ts";
 import { faultPoint } from "../lib/fault.ts";
@@ -22,44 +22,82 @@ import type { AttachParts, SandboxRef } from "./parts.ts";
 import { entersNamespace, hostNetworkSentence } from "./plan.ts";
 import { attachRdma, releaseRdma } from "./rdma.ts";
 import { findInPod, findOnHost, findPublished } from "./recognise.ts";
-import { aroundWait, awaitSlaac, awaitsSlaac, SLAAC_READY_TIMEOUT_MS } from "./slaac.ts";
+import { aroundWait } from "./slaac.ts";
 import { temporaryName } from "./temporary-name.ts";
 
+/** A device whose link is in the pod and up, and which goes on once the link has its addresses. */
+export interface Waiting {
+  readonly record: MovedLink;
+  readonly netns: HeldNetns;
+  /** What may need the addresses. */
+  readonly stepsAfter: readonly LinkStep[];
+}
+
+type MovedLink = AwayLink & { readonly ifindex: number };
+
 /**
- * Brings the device into the sandbox and answers its record, `attached`. Goes on where a dead agent stopped; does
- * nothing to a device that is there already. When it fails the device is at home again, or its record says `detaching`.
+ * Brings the device into the sandbox and answers its record, `attached`, or, where its addresses come by router
+ * advertisement, what `finishAttach` needs. Goes on where a dead agent stopped; does nothing to a device that is there
+ * already. When it fails the device is at home again, or its record says `detaching`.
  */
-export async function attachDevice(
+export async function beginAttach(
   parts: AttachParts,
   record: ClaimDevice,
   sandbox: SandboxRef,
   late: boolean,
-): Promise<ClaimDevice> {
+): Promise<ClaimDevice | Waiting> {
   if (record.attachment !== undefined && record.attachment.sandboxId !== sandbox.id)
     record = await bringHome(parts, record);
   const netns = await hold(parts, record, sandbox);
   faultPoint("attach.held");
-  try {
+  return orHome(parts, record, sandbox.id, async () => {
     if (record.state === "attached" && (await isInPod(parts, record, netns))) return record;
     const committed = await commit(parts, record, sandbox, netns, late);
     faultPoint("attach.committed");
     // What the runtime moves it moves with the first container, which this record and its receipt let through.
-    const isAwaited = netns === undefined || record.plan.movedBy !== undefined;
-    const linked = isAwaited
-      ? (await handOver(parts, committed.record)).record
-      : await attachLink(parts, committed, netns);
-    const attached: ClaimDevice = { ...(await attachRdma(parts, linked, netns)), state: "attached" };
-    parts.store.put([attached]);
-    return attached;
+    if (netns === undefined || record.plan.movedBy !== undefined)
+      return settle(parts, (await handOver(parts, committed.record)).record, netns);
+    if (!hasLink(committed.record)) return settle(parts, committed.record, netns);
+    const moved = await move(parts, committed.record, committed.hostIfindex, netns);
+    faultPoint("attach.moved");
+    const steps = stepsNow(moved, parts.clock.nowMs());
+    if (moved.plan.awaitsSlaac !== true) return complete(parts, { record: moved, netns, stepsAfter: steps });
+    const [before, stepsAfter] = aroundWait(steps);
+    await applySteps(parts, moved, netns, before);
+    faultPoint("attach.waiting");
+    return { record: moved, netns, stepsAfter };
+  });
+}
+
+/** The rest, with what comes of the wait. Fails as `beginAttach` does. */
+export function finishAttach(parts: AttachParts, waiting: Waiting, slaac: Promise<SlaacState>): Promise<ClaimDevice> {
+  const { record } = waiting;
+  return orHome(parts, record, record.attachment.sandboxId, async () => complete(parts, waiting, await slaac));
+}
+
+async function orHome<T>(
+  parts: AttachParts,
+  record: ClaimDevice,
+  sandboxId: string,
+  task: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await task();
   } catch (cause) {
     const left = parts.store.get(record) ?? record;
     if (left.attachment !== undefined) await bringHome(parts, left);
-    else if (parts.store.ofSandbox(sandbox.id).length === 0) parts.held.release(sandbox.id);
+    else if (parts.store.ofSandbox(sandboxId).length === 0) parts.held.release(sandboxId);
     throw new ClaimError(
       `cannot attach ${record.device} of claim ${record.claimNamespace}/${record.claimName} to pod ${record.podNamespace}/${record.podName}`,
       { cause },
     );
   }
+}
+
+async function settle(parts: AttachParts, record: AwayDevice, netns: HeldNetns | undefined): Promise<ClaimDevice> {
+  const attached: ClaimDevice = { ...(await attachRdma(parts, record, netns)), state: "attached" };
+  parts.store.put([attached]);
+  return attached;
 }
 
 /** The sandbox's namespace, where something is to move into it. */
@@ -125,17 +163,22 @@ async function snapshotAtHome(parts: AttachParts, record: ClaimDevice): Promise<
     : parentSnapshot(link, parts.clock.nowMs());
 }
 
-/** Moves, configures and verifies the link, where the device has one. */
-async function attachLink(parts: AttachParts, committed: HandedOver, netns: HeldNetns): Promise<AwayDevice> {
-  if (!hasLink(committed.record)) return committed.record;
-  const moved = await move(parts, committed.record, committed.hostIfindex, netns);
-  faultPoint("attach.moved");
+/** Configures and verifies a link that is in the pod, and settles its device. */
+async function complete(
+  parts: AttachParts,
+  { record, netns, stepsAfter }: Waiting,
+  slaac?: SlaacState,
+): Promise<ClaimDevice> {
   // Asked for together: the Worker does one after the other, and this thread need not wake up in between.
-  const inPod = { fd: netns.fd };
-  const [slaac, links] = await Promise.all([configure(parts, moved, inPod), parts.kernel.listLinks({ netns: inPod })]);
+  const [, links] = await Promise.all([
+    applySteps(parts, record, netns, stepsAfter),
+    parts.kernel.listLinks({ netns: { fd: netns.fd } }),
+  ]);
   faultPoint("attach.configured");
-  verify(moved, links);
-  return slaac === undefined ? moved : { ...moved, attachment: { ...moved.attachment, slaac } };
+  verify(record, links);
+  const { ifindex: _, ...away } = record;
+  const attachment = slaac === undefined ? away.attachment : { ...away.attachment, slaac };
+  return settle(parts, { ...away, attachment }, netns);
 }
 
 /** The device, or a child of it, into the pod's namespace, unless the link is there already. */
@@ -144,7 +187,7 @@ async function move(
   record: AwayLink,
   hostIfindex: number | undefined,
   netns: HeldNetns,
-): Promise<AwayLink & { readonly ifindex: number }> {
+): Promise<MovedLink> {
   const { attachment } = record;
   const there = hostIfindex === undefined ? await findMoved(parts, record, netns) : undefined;
   const ifindex = there ?? (await bring(parts, record, netns, await makeReady(parts, record, hostIfindex)));
@@ -182,28 +225,17 @@ async function bring(parts: AttachParts, record: AwayLink, netns: HeldNetns, ifi
   return moved.ifindex;
 }
 
-async function configure(
+function applySteps(
   parts: AttachParts,
-  record: AwayLink & { readonly ifindex: number },
-  netns: NetnsRef,
-): Promise<SlaacState | undefined> {
-  const { ifindex, plan, attachment } = record;
+  { ifindex, attachment }: MovedLink,
+  netns: HeldNetns,
+  steps: readonly LinkStep[],
+): Promise<unknown> {
   const wasIfindex = attachment.snapshot.link.ifindex;
-  const apply = (steps: readonly LinkStep[]) =>
-    parts.kernel.applySteps({ netns, ifindex, wasIfindex, steps, onFailure: "stop" });
-  const steps = stepsNow(record, parts.clock.nowMs());
-  if (!awaitsSlaac(plan)) {
-    await apply(steps);
-    return undefined;
-  }
-  const [before, after] = aroundWait(steps);
-  await apply(before);
-  const slaac = await awaitSlaac(parts, { netns, ifindex }, parts.slaacReadyTimeoutMs ?? SLAAC_READY_TIMEOUT_MS);
-  await apply(after);
-  return slaac;
+  return parts.kernel.applySteps({ netns: { fd: netns.fd }, ifindex, wasIfindex, steps, onFailure: "stop" });
 }
 
-function verify(record: AwayLink & { readonly ifindex: number }, links: readonly Link[]): void {
+function verify(record: MovedLink, links: readonly Link[]): void {
   const link = links.find((candidate) => candidate.ifindex === record.ifindex);
   if (link === undefined || link.ifname !== record.plan.ifname || (link.flags & IFF_UP) === 0)
     throw new ClaimError(

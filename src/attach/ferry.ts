@@ -2,10 +2,11 @@ import type { ClaimDevice } from "../claims/record.ts";
 import { asError, ClaimError, describeError } from "../lib/errors.ts";
 import { faultPoint } from "../lib/fault.ts";
 import { KeyedMutex } from "../lib/keyed-mutex.ts";
-import { attachDevice } from "./attach.ts";
+import { beginAttach, finishAttach, type Waiting } from "./attach.ts";
 import { bringHome } from "./detach.ts";
 import { type AttachParts, logFields, type SandboxRef } from "./parts.ts";
 import { receiptOf } from "./receipt-of.ts";
+import { awaitSlaac, SLAAC_READY_TIMEOUT_MS } from "./slaac.ts";
 
 export type AttachOutcome = { readonly attached: readonly ClaimDevice[]; readonly failed: readonly Error[] };
 
@@ -72,16 +73,24 @@ export class Ferry implements AsyncDisposable {
   async #attachAll(sandbox: SandboxRef, late: boolean): Promise<AttachOutcome> {
     const attached: ClaimDevice[] = [];
     const failed: Error[] = [];
-    for (const record of this.#parts.store.ofPod(sandbox.podUid)) {
-      if (this.#isStopping) break; // the next agent finds in the store what is left to do
+    const waiting: Waiting[] = [];
+    const attempt = async (record: ClaimDevice, attach: () => Promise<ClaimDevice | Waiting>) => {
       try {
-        attached.push(await this.#attachOne(record, sandbox, late));
+        const result = await attach();
+        if ("stepsAfter" in result) waiting.push(result);
+        else attached.push(this.#told(record, result, sandbox, late));
       } catch (error) {
         failed.push(asError(error));
         this.#parts.log.error("attach failed", { ...logFields(record), sandboxId: sandbox.id, error });
         this.#parts.observer.attachFailed?.(record, asError(error));
       }
+    };
+    for (const record of this.#parts.store.ofPod(sandbox.podUid)) {
+      if (this.#isStopping) break; // the next agent finds in the store what is left to do
+      await attempt(record, () => beginAttach(this.#parts, record, sandbox, late));
     }
+    for (const { link, slaac } of await this.#addressesOf(waiting))
+      await attempt(link.record, () => finishAttach(this.#parts, link, slaac));
     for (const claimUid of new Set(attached.map((record) => record.claimUid))) {
       try {
         this.writeReceipt(claimUid);
@@ -96,10 +105,19 @@ export class Ferry implements AsyncDisposable {
     return { attached, failed };
   }
 
-  async #attachOne(record: ClaimDevice, sandbox: SandboxRef, late: boolean): Promise<ClaimDevice> {
-    const isThere = record.state === "attached" && record.attachment?.sandboxId === sandbox.id;
-    const result = await attachDevice(this.#parts, record, sandbox, late);
-    if (isThere) return result;
+  /** All links of the pod are up by now: each has the whole time, and together they take no longer than one. */
+  async #addressesOf(waiting: readonly Waiting[]) {
+    const limitMs = this.#parts.slaacReadyTimeoutMs ?? SLAAC_READY_TIMEOUT_MS;
+    const links = waiting.map((link) => {
+      const { netns, record } = link;
+      return { link, slaac: awaitSlaac(this.#parts, { netns: { fd: netns.fd }, ifindex: record.ifindex }, limitMs) };
+    });
+    await Promise.allSettled(links.map(({ slaac }) => slaac));
+    return links;
+  }
+
+  #told(before: ClaimDevice, result: ClaimDevice, sandbox: SandboxRef, late: boolean): ClaimDevice {
+    if (before.state === "attached" && before.attachment?.sandboxId === sandbox.id) return result;
     const line = { ...logFields(result), sandboxId: sandbox.id, ifname: result.plan.ifname };
     if (late) this.#parts.log.warn("device attached late: its pod was running without it", line);
     else this.#parts.log.info("device attached", line);

@@ -3,9 +3,9 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { deviceStatuses } from "../../src/kube/device-status.ts";
 import { eventually } from "../fakes/eventually.ts";
-import { AddressLab, SLAAC_MS } from "../lab/address-lab.ts";
+import { AddressLab, CLAIM, SLAAC_MS } from "../lab/address-lab.ts";
 import { settled } from "../lab/claim-life.ts";
-import { ip } from "../lab/links.ts";
+import { ip, writeSysctl } from "../lab/links.ts";
 import { Radvd } from "../lab/radvd.ts";
 import { failOnLeaks } from "../leaks.ts";
 
@@ -55,7 +55,7 @@ test(
       expect(lab.pod.json("-6", "route", "show", "default")).toMatchObject([{ protocol: "ra", dev: "net1" }]);
       const keys = ["accept_ra", "disable_ipv6", "dad_transmits", "router_solicitation_interval"];
       expect(keys.map((key) => lab.pod.sysctl(`net/ipv6/conf/net1/${key}`))).toEqual(["2", "0", "0", "1"]);
-      await agent.ferry.detachClaim("claim-uid");
+      await agent.ferry.detachClaim(CLAIM.uid);
       expect(ip("addr", "show", "dev", lab.ifname)).toContain("fd00:98::5/64");
     });
   },
@@ -81,7 +81,33 @@ test(
       await eventually("the address is told", () => lab.changes.length === 1, 15_000);
       expect(status().condition).toEqual(["True", "AddressReady"]);
       expect(status().ips).toContain(`${PREFIX}ff:fe00:9706/64`);
-      await agent.ferry.detachClaim("claim-uid");
+      await agent.ferry.detachClaim(CLAIM.uid);
+    });
+  },
+  LIMIT_MS,
+);
+
+test(
+  "links of one pod wait side by side: two without a router as long as one, and a third has its address meanwhile",
+  async () => {
+    const [silent, answered] = [lab.links.vethToPeer(), lab.links.vethToPeer([`${PREFIX}1/64`])];
+    writeSysctl("ipv6", answered.ifname, "accept_ra", "0");
+    ip("link", "set", answered.ifname, "up");
+    await using _router = await Radvd.start({ netns: answered.netns, ifname: answered.peer }, `${PREFIX}/64`);
+    await lab.agent(async (agent) => {
+      const slaac = (name: string) => ({ interface: { name, addressing: "SLAAC" } });
+      await lab.prepare(agent, slaac("net1"), { [silent.ifname]: slaac("net2"), [answered.ifname]: slaac("net3") });
+      const beginMs = performance.now();
+      await lab.attach(agent);
+      expect(performance.now() - beginMs).toBeWithin(SLAAC_MS, 2 * SLAAC_MS);
+      const states = lab.store.records.map(({ plan, attachment }) => [plan.ifname, attachment?.slaac]);
+      expect(Object.fromEntries(states)).toMatchObject({
+        net1: { addresses: [], reason: "NoAddress" },
+        net2: { addresses: [], reason: "NoAddress" },
+        net3: { addresses: [expect.stringContaining(PREFIX)] },
+      });
+      expect(Object.fromEntries(states).net3?.reason).toBeUndefined();
+      await agent.ferry.detachClaim(CLAIM.uid);
     });
   },
   LIMIT_MS,

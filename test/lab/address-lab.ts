@@ -108,13 +108,18 @@ export class AddressLab implements AsyncDisposable {
     }
   }
 
-  async prepare({ ferry, leases }: { ferry: Ferry; leases: Leases }, config: object): Promise<void> {
-    const device = {
-      name: this.ifname,
-      identity: { ifname: this.ifname, kind: "veth" },
-      attributes: {},
-    };
-    const allocated = { request: "nic", pool: "node", device: this.ifname, config: parseNetworkConfig(config, "test") };
+  /** `beside`: other links of the host, by name, with their configurations. */
+  async prepare(
+    { ferry, leases }: { ferry: Ferry; leases: Leases },
+    config: object,
+    beside: Readonly<Record<string, object>> = {},
+  ): Promise<void> {
+    const devices = Object.entries({ [this.ifname]: config, ...beside }).map(([ifname, parameters]) => ({
+      request: ifname,
+      pool: "node",
+      device: ifname,
+      config: parseNetworkConfig(parameters, "test"),
+    }));
     await prepareClaim(
       {
         ferry,
@@ -122,9 +127,9 @@ export class AddressLab implements AsyncDisposable {
         store: this.store,
         kernel: this.#parts.kernel.scan,
         sysfsRoot: "/sys",
-        findDevice: async () => device,
+        findDevice: async (name) => ({ name, identity: { ifname: name, kind: "veth" }, attributes: {} }),
       },
-      { ...CLAIM, devices: [allocated] },
+      { ...CLAIM, devices },
       POD,
       new AbortController().signal,
     );

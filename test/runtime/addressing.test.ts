@@ -179,27 +179,58 @@ test(
   TEST_LIMIT_MS,
 );
 
+/** A link of the host whose router advertises a prefix, and that has an address of another one. */
+async function routed(): Promise<{ readonly ifname: string; readonly router: Radvd }> {
+  const { ifname, place } = device("fd00:103::1/64");
+  // With a default route of the router it would be the host's own way out, which is not offered.
+  writeSysctl("ipv6", ifname, "accept_ra", "0");
+  ip("link", "set", ifname, "up");
+  ip("addr", "add", "fd00:104::5/64", "dev", ifname, "nodad");
+  await settled(ifname);
+  return { ifname, router: await Radvd.start(place, "fd00:103::/64") };
+}
+
+function slaacClaim(ifname: string) {
+  const config = { interface: { name: "net1", addressing: "SLAAC" } };
+  return node.claim(uniqueName("slaac"), { devices: ifname, config });
+}
+
 test(
   "a claimed link has its address by router advertisement before a container starts",
   async () => {
-    const { ifname, place } = device("fd00:103::1/64");
-    // With a default route of the router it would be the host's own way out, which is not offered.
-    writeSysctl("ipv6", ifname, "accept_ra", "0");
-    ip("link", "set", ifname, "up");
-    ip("addr", "add", "fd00:104::5/64", "dev", ifname, "nodad");
-    await settled(ifname);
-    await using _router = await Radvd.start(place, "fd00:103::/64");
+    const { ifname, router } = await routed();
+    await using _router = router;
     await node.agent();
-    const claim = node.claim(uniqueName("slaac"), {
-      devices: ifname,
-      config: { interface: { name: "net1", addressing: "SLAAC" } },
-    });
+    const claim = slaacClaim(ifname);
     const { pod } = await node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
     const netns = (await node.pods.netns(pod)) ?? "";
     const address = addressIn(netns, "inet6")?.local ?? "";
     expect(address).toStartWith("fd00:103::");
     await eventually("the claim's status tells it", () => status(claim).ips.includes(`${address}/64`));
     expect(status(claim).condition("SLAACReady")).toBe("True AddressReady");
+    await node.kubelet.endPod(pod, [claim]);
+    await eventually(`${ifname} is home`, () => hasLink(ifname));
+    expect(ip("addr", "show", "dev", ifname)).toContain("fd00:104::5/64");
+  },
+  TEST_LIMIT_MS,
+);
+
+test(
+  "killed while it waits for a router: the next agent goes on with the link that is in the pod",
+  async () => {
+    const { ifname, router } = await routed();
+    await using _router = router;
+    const first = await node.agent({ faults: "kill:attach.waiting" });
+    const claim = slaacClaim(ifname);
+    await node.kubelet.prepare(claim);
+    const pod = await node.pods.run({ name: claim.name, uid: claim.podUid });
+    await first.died();
+    await node.agent();
+    await eventually("the claim's status tells its address", () =>
+      status(claim).ips.some((one) => one.startsWith("fd00:103::")),
+    );
+    const netns = (await node.pods.netns(pod)) ?? "";
+    expect(status(claim).ips).toContain(`${addressIn(netns, "inet6")?.local}/64`);
     await node.kubelet.endPod(pod, [claim]);
     await eventually(`${ifname} is home`, () => hasLink(ifname));
     expect(ip("addr", "show", "dev", ifname)).toContain("fd00:104::5/64");
