@@ -8,7 +8,9 @@ const HEAD = `# The configuration of a device
 
 What stands under \`opaque.parameters\` of a claim or DeviceClass, as JSON or YAML. It is DRANET's, with additions. The
 machine-readable form is [networkconfig.schema.json](../deploy/schema/networkconfig.schema.json); \`netferry validate -f FILE\`
-checks a file with such a configuration, or a manifest that carries one.
+checks a file with such a configuration, or a manifest that carries one. A file with a configuration alone is judged as all
+that a claim gets, fields of a DeviceClass and rules across fields included; with \`overridable\`, which may be \`[]\`, as a
+DeviceClass's, to which a claim may add.
 
 - Unknown keys and keys given twice are refused. All problems are reported at once, each with its path.
 - \`null\` means "not given", as does the empty text for a name, type, gateway or source. \`false\` and \`0\` are values.

@@ -36,6 +36,20 @@ test("checkManifests() takes a bare configuration, as YAML and as JSON", async (
   ]);
 });
 
+test("checkManifests() takes a bare configuration for all that a claim gets, and for a class's where it has overridable", async () => {
+  const inClass = "a file with overridable, which may be [], is taken for a DeviceClass's";
+  const onlyClass = (path: string) =>
+    `${path}: has an effect beyond the pod: only a DeviceClass may set it, unless netferry runs with --claim-may-set=${path} (${inClass})`;
+  const child = "interface:\n  type: MACVLAN\n  macvlan: {mode: private}\n";
+  expect(await lines(child)).toEqual([`0.yaml:3 ${onlyClass("interface.macvlan")}`]);
+  expect(await lines(`${child}overridable: []\n`)).toEqual([]);
+  expect(await lines("interface:\n  addressing: Unnumbered\nethtool:\n  privateFlags: {x: true}\n")).toEqual([
+    "0.yaml:2 interface.addressing: may be Unnumbered for a sub-interface only: give a type other than Passthrough",
+    `0.yaml:4 ${onlyClass("ethtool.privateFlags")}`,
+  ]);
+  expect(await lines("interface:\n  addressing: Unnumbered\noverridable: [interface.type]\n")).toEqual([]);
+});
+
 const claim = (kind: string, parameters: string, driver = "dra.net") => `apiVersion: resource.k8s.io/v1
 kind: ${kind}
 metadata: {name: c}
@@ -82,7 +96,7 @@ test("checkManifests() holds a claim to what only a class may set", async () => 
     expect.stringContaining("ethtool.rings: has an effect beyond the pod: only a DeviceClass may set it"),
   ]);
   expect(await lines(fast(rings))).toEqual([]);
-  expect(await lines("ethtool: {rings: {}}")).toEqual([]);
+  expect(await lines("ethtool: {rings: {}}\noverridable: []")).toEqual([]);
   expect(await lines(claim("ResourceClaim", "{overridable: []}"))).toEqual([
     expect.stringContaining("overridable: may stand in a DeviceClass only"),
   ]);

@@ -1,9 +1,12 @@
 /** Everything that is wrong with the configurations in a set of files. */
 
 import { ClaimError } from "../lib/errors.ts";
-import type { Authority } from "./authority.ts";
+import { type Authority, authorityProblems } from "./authority.ts";
+import { isGiven, valueAt } from "./field-table.ts";
 import { type Carrier, type FoundConfig, type FoundSelector, readManifest } from "./manifest.ts";
 import { type ConfigEntry, configFor, readEntry } from "./merge.ts";
+import { readNetworkConfig } from "./network-config.ts";
+import { wholeProblems } from "./whole-rules.ts";
 import { readYaml, type YamlDocument } from "./yaml-documents.ts";
 import { formatPath, type Problem } from "./zod-problems.ts";
 
@@ -54,8 +57,7 @@ export async function checkManifests(files: readonly ManifestFile[], options: Ch
       for (const path of document.duplicates) report([{ path, text: "is given twice" }], []);
       const read = readManifest(document.value, options.driver);
       if ("bare" in read) {
-        // It does not say whose it is, so it may hold what either may say.
-        report(problemsOfEntry({ source: "FromClass", parameters: read.bare }, options.authority), []);
+        report(problemsOfBare(read.bare, options.authority), []);
         counts.set(file, (counts.get(file) ?? 0) + 1);
         continue;
       }
@@ -71,6 +73,22 @@ export async function checkManifests(files: readonly ManifestFile[], options: Ch
   if (problems.length === 0) for (const one of found) checkTogether(one, found, options.authority, problems);
   await checkSelectors(found, options.loadSelectorCheck, problems);
   return { configurations: Object.fromEntries(counts), problems, broken };
+}
+
+/**
+ * A configuration by itself does not say whose it is. With `overridable`, which a class alone may hold, it is a class's,
+ * and a claim may still add to it. Otherwise it is all that a claim gets, as it is with a class that says nothing.
+ */
+function problemsOfBare(parameters: unknown, authority: Authority): readonly Problem[] {
+  if (isGiven(valueAt(parameters, "overridable")))
+    return problemsOfEntry({ source: "FromClass", parameters }, authority);
+  const read = readNetworkConfig(parameters);
+  const own = "problems" in read ? read.problems : wholeProblems(read.config);
+  return [...own, ...authorityProblems(parameters, authority).map(withWayOut)];
+}
+
+function withWayOut({ path, text }: Problem): Problem {
+  return { path, text: `${text} (a file with overridable, which may be [], is taken for a DeviceClass's)` };
 }
 
 function problemsOfEntry(entry: Pick<FoundConfig, "source" | "parameters">, authority: Authority): readonly Problem[] {

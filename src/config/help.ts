@@ -12,7 +12,9 @@ into its pod and home again.
 Usage: netferry [run] [flags]         the agent
        netferry devices [-o FORMAT]   list the devices of this host as table, wide, json, yaml or slice
        netferry validate -f FILE      say what is wrong with a configuration, or with a manifest that carries one;
-                                      - is standard input, -o json for programs, -f may be repeated
+                                      - is standard input, -o json for programs, -f may be repeated.
+                                      A configuration by itself is judged as a claim's whole one, or, where it has
+                                      overridable, as a DeviceClass's, to which a claim may add
        netferry demo                  show the whole life of a claim on this machine
        netferry version
        netferry help

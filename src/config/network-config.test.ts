@@ -159,6 +159,24 @@ describe("parseNetworkConfig()", () => {
     ]);
   });
 
+  test("names the field that does what DRANET has another name for, in its branches and pages", () => {
+    const ipvlan = { mode: "l2", flag: "bridge", addressing: { type: "none" }, copyRoutesFromParent: true };
+    const link = { type: "IPVLAN", ipvlan, enableIPv6: true, ipRanges: [{ cidr: "10.0.0.0/24" }] };
+    const neighbors = [{ ipAddress: "10.0.0.1", destination: "10.0.0.1", hardwareAddr: "02:00:00:00:00:01" }];
+    const instead = (path: string, text: string) => `${path}: is not a field of the configuration: ${text}`;
+    expect(problems({ interface: link, neighbors })).toEqual([
+      instead(
+        "interface.ipvlan.flag",
+        "leave it out, since links of one device reach each other, as with the flag bridge",
+      ),
+      instead("interface.ipvlan.addressing", "give interface.addressing, and interface.addresses"),
+      instead("interface.ipvlan.copyRoutesFromParent", "give routes, since the device's own stay with it"),
+      instead("interface.enableIPv6", "give interface.disableIPv6 as false"),
+      instead("interface.ipRanges", "addresses are given in interface.addresses, or handed out by a profile"),
+      instead("neighbors[0].ipAddress", "give neighbors.destination"),
+    ]);
+  });
+
   test("checks ethtool's settings, as far as they are not the driver's affair", () => {
     expect(
       problems({
