@@ -1,7 +1,7 @@
 /** Intel 82576 ports of an emulated machine, for tests that run in it. */
 
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { eventually } from "../fakes/eventually.ts";
 import { ip } from "./links.ts";
 
@@ -25,10 +25,13 @@ export async function nameLink(address: string, ifname: string): Promise<void> {
 /** Makes VFs and answers their addresses; `count` 0 takes them away. */
 export function setVfs(port: string, count: number): readonly string[] {
   writeFileSync(join(FUNCTIONS, port, "sriov_numvfs"), String(count));
-  return Array.from({ length: count }, (_, index) => {
-    const target = Bun.spawnSync(["readlink", join(FUNCTIONS, port, `virtfn${index}`)]).stdout.toString();
-    return target.trim().slice(target.lastIndexOf("/") + 1);
-  });
+  return vfsOf(port);
+}
+
+/** Addresses of the VFs that there are, by index. */
+export function vfsOf(port: string): readonly string[] {
+  const count = readdirSync(join(FUNCTIONS, port)).filter((name) => name.startsWith("virtfn")).length;
+  return Array.from({ length: count }, (_, index) => basename(readlinkSync(join(FUNCTIONS, port, `virtfn${index}`))));
 }
 
 /** The name of the device in the node's pool: `pci-0000-41-00-0`. */

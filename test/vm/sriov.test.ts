@@ -16,7 +16,7 @@ describe("a machine with two igb ports and an IOMMU", () => {
   }, START_LIMIT_MS);
   afterAll(() => guest?.[Symbol.asyncDispose]());
 
-  test.each(["vf", "vf-crash"])("guest/%s.test.ts holds", async (name) => {
+  test.each(["vf", "vf-crash", "vf-node"])("guest/%s.test.ts holds", async (name) => {
     const result = await guest.run(join(import.meta.dir, `guest/${name}.test.ts`));
     expect(result.failures).toEqual([]);
     expect(result.passed).toBeGreaterThan(0);
