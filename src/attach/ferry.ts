@@ -48,6 +48,13 @@ export class Ferry implements AsyncDisposable {
     await this.#detachAll(records, (record) => record.attachment?.sandboxId === sandboxId);
   }
 
+  /** Goes on with devices of the sandbox that are on their way home, and leaves those that are there to their pod. */
+  async finishReturns(sandboxId: string): Promise<void> {
+    const isReturning = ({ state, attachment }: ClaimDevice) =>
+      state === "detaching" && attachment?.sandboxId === sandboxId;
+    await this.#detachAll(this.#parts.store.ofSandbox(sandboxId), isReturning);
+  }
+
   /** Brings home all devices of the claim. Rejects when one could not be brought home now. */
   async detachClaim(claimUid: string): Promise<void> {
     await this.#detachAll(this.#parts.store.ofClaim(claimUid), () => true);

@@ -67,9 +67,12 @@ test("reconcilePlan() does not attach to a sandbox whose namespace is gone", () 
 });
 
 test("reconcilePlan() finishes an interrupted return and does not attach meanwhile", () => {
-  const plan = reconcilePlan(facts({ records: [inSandbox("s1", "detaching")], sandboxes: known(sandbox("s1")) }));
-  expect(plan.detach).toEqual(["s1"]);
-  expect(plan.attach).toEqual([]);
+  const records = [inSandbox("s1", "detaching")];
+  const plan = reconcilePlan(facts({ records, sandboxes: known(sandbox("s1")) }));
+  expect([plan.detach, plan.finish, plan.attach]).toEqual([[], ["s1"], []]);
+  expect(reconcilePlan(facts({ records, sandboxes: undefined })).finish).toEqual(["s1"]);
+  const gone = reconcilePlan(facts({ records }));
+  expect([gone.detach, gone.finish]).toEqual([["s1"], []]);
 });
 
 test("reconcilePlan() removes a receipt that has no device behind it", () => {

@@ -16,6 +16,8 @@ export interface ReconcileFacts {
 export interface ReconcilePlan {
   /** Sandboxes whose devices are to come home: their namespace file or they themselves are gone. */
   readonly detach: readonly string[];
+  /** Sandboxes that live, with devices whose way home was not finished: those alone go on. */
+  readonly finish: readonly string[];
   /** Live sandboxes of pods with devices that are not, or not known to be, there. */
   readonly attach: readonly SandboxRef[];
   /** Receipts without an attached device behind them. */
@@ -31,16 +33,16 @@ export function reconcilePlan(facts: ReconcileFacts): ReconcilePlan {
     attachment !== undefined &&
     ((attachment.netnsPath !== undefined && !exists(attachment.netnsPath)) ||
       (sandboxes !== undefined && !live.some((s) => s.id === attachment.sandboxId)));
-  const gone = records.filter(isGone);
-  const detach = new Set(gone.map((record) => record.attachment?.sandboxId ?? ""));
-  for (const { state, attachment } of records)
-    if (state === "detaching" && attachment !== undefined) detach.add(attachment.sandboxId);
-
+  const sandboxesOf = (some: readonly ClaimDevice[]) =>
+    new Set(some.flatMap(({ attachment }) => attachment?.sandboxId ?? []));
+  const detach = sandboxesOf(records.filter(isGone));
+  const finish = sandboxesOf(records.filter((record) => record.state === "detaching" && !isGone(record)));
   const pods = new Set(records.filter((record) => record.state !== "detaching").map((record) => record.podUid));
   const isAttached = (record: ClaimDevice) => record.state === "attached" && !isGone(record);
   const attachedClaims = new Set(records.filter(isAttached).map((record) => record.claimUid));
   return {
     detach: [...detach],
+    finish: [...finish],
     attach: [...pods].flatMap((podUid) => sandboxOf(podUid, records, live) ?? []),
     removeReceipts: facts.receipts.filter((claimUid) => !attachedClaims.has(claimUid)),
     writeReceipts: [...attachedClaims],

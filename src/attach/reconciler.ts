@@ -52,10 +52,6 @@ export class Reconciler implements Disposable {
     this.#sandboxes?.delete(sandboxId);
   }
 
-  sandbox(sandboxId: string): SandboxRef | undefined {
-    return this.#sandboxes?.get(sandboxId);
-  }
-
   /** Has a run start soon; several requests before it are one run. */
   request(reason: string): void {
     this.#wake.reasons.add(reason);
@@ -103,16 +99,17 @@ export class Reconciler implements Disposable {
     // At once, while the plan is true: an attach that ends meanwhile writes its own receipt.
     for (const claimUid of plan.removeReceipts)
       attempt("remove a stale receipt", claimUid, () => receipts.remove(claimUid));
-    // detachSandbox logs each device that stays away: here only the retry matters.
     for (const sandboxId of plan.detach) {
-      const detached = ferry.detachSandbox(sandboxId).then(
-        () => true,
-        () => false,
-      );
-      ok = (await detached) && ok;
+      ok = (await isDone(ferry.detachSandbox(sandboxId))) && ok;
+      if (signal.aborted) return false;
+    }
+    for (const sandboxId of plan.finish) {
+      ok = (await isDone(ferry.finishReturns(sandboxId))) && ok;
       if (signal.aborted) return false;
     }
     for (const sandbox of plan.attach) {
+      // It may be gone by now, and its pod's device be in the one that took its place.
+      if (this.#sandboxes?.has(sandbox.id) !== true) continue;
       ok = (await ferry.attachSandbox(sandbox, true)).failed.length === 0 && ok;
       if (signal.aborted) return false;
     }
@@ -134,6 +131,14 @@ export class Reconciler implements Disposable {
   [Symbol.dispose](): void {
     this.#watcher[Symbol.dispose]();
   }
+}
+
+/** The ferry logs each device that stays away: here only the retry matters. */
+function isDone(work: Promise<void>): Promise<boolean> {
+  return work.then(
+    () => true,
+    () => false,
+  );
 }
 
 /** What `work` answers, or `undefined` as soon as `signal` aborts. */

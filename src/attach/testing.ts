@@ -1,0 +1,77 @@
+/** A ferry for unit tests: everything is real but the kernel, of which nothing is asked for a device without a link. */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Receipts } from "../cdi/receipts.ts";
+import { ClaimStore } from "../claims/store.ts";
+import { claimDevice } from "../claims/testing.ts";
+import type { Kernel } from "../kernel/calls.ts";
+import { systemClock } from "../lib/clock.ts";
+import { silentLogger } from "../lib/log.ts";
+import { Ferry } from "./ferry.ts";
+import { HeldNamespaces } from "./held-namespaces.ts";
+import type { AttachObserver, AttachParts } from "./parts.ts";
+
+const UNASKED = new Proxy({} as Kernel, {
+  get(_, call) {
+    throw new Error(`the kernel is asked for ${String(call)}`);
+  },
+});
+
+export const NODE = { path: "/dev/infiniband/uverbs0", major: 231, minor: 192, permissions: "rw" };
+
+/** A record of a device without a link. */
+export const bareDevice = (over: Parameters<typeof claimDevice>[0] = {}) =>
+  claimDevice({
+    device: "pci-0000-3b-00-1",
+    published: { name: "pci-0000-3b-00-1", identity: { pciAddress: "0000:3b:00.1" }, attributes: {} },
+    plan: { steps: [], deviceNodes: [NODE] },
+    ...over,
+  });
+
+export interface BareFerry extends Disposable {
+  readonly ferry: Ferry;
+  readonly store: ClaimStore;
+  readonly held: HeldNamespaces;
+  readonly receipts: Receipts;
+  /** Of the receipts. */
+  readonly directory: string;
+}
+
+export function bareFerry(observer: AttachObserver = {}, kernel: Partial<Kernel> = {}): BareFerry {
+  const directory = mkdtempSync(join(tmpdir(), "netferry-bare-"));
+  const store = ClaimStore.open(":memory:", "boot");
+  const asked = new Proxy(kernel as Kernel, {
+    get: (known, call: keyof Kernel) => known[call] ?? UNASKED[call],
+  });
+  const held = new HeldNamespaces(asked);
+  const receipts = new Receipts(directory, "dra.net");
+  const parts: AttachParts = {
+    kernel: asked,
+    slowKernel: asked,
+    sysfsRoot: "/sys",
+    store,
+    held,
+    receipts,
+    driver: "dra.net",
+    clock: systemClock,
+    log: silentLogger,
+    observer,
+  };
+  return {
+    ferry: new Ferry(parts),
+    store,
+    held,
+    receipts,
+    directory,
+    [Symbol.dispose]() {
+      store[Symbol.dispose]();
+      rmSync(directory, { recursive: true });
+    },
+  };
+}
+
+export function sandboxOf(id: string, podUid = "pod") {
+  return { id, podUid, podName: "p", podNamespace: "ns", netnsPath: `/run/netns/${id}` };
+}
