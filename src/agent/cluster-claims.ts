@@ -1,6 +1,6 @@
 /** What the kubelet asks for, answered from the API server at Prepare and from the store at Unprepare. */
 
-import { type ConsumerPod, forgetClaim, type PrepareParts, prepareClaim } from "../attach/prepare.ts";
+import { type ConsumerPod, endClaim, type PrepareParts, prepareClaim } from "../attach/prepare.ts";
 import { cdiDeviceId } from "../cdi/receipt.ts";
 import { baseRequest, type ClaimDevice } from "../claims/record.ts";
 import type { Authority } from "../config/authority.ts";
@@ -99,8 +99,7 @@ export class ClusterClaims implements ClaimsService {
     const { store } = this.#parts;
     // A profile may be held although no device was prepared.
     if (store.ofClaim(ref.uid).length === 0 && store.profiles.ofClaim(ref.uid).length === 0) return;
-    await this.#parts.ferry.detachClaim(ref.uid);
-    await forgetClaim(this.#parts, ref.uid);
+    await endClaim(this.#parts, ref.uid);
     this.#parts.reports.unprepared(ref);
     this.#parts.log.info("claim unprepared", { claimUid: ref.uid, claim: `${ref.namespace}/${ref.name}` });
     this.#parts.onChange();

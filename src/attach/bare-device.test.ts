@@ -3,9 +3,9 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { type BareFerry, bareDevice, bareFerry, NODE } from "../../test/lab/bare-ferry.ts";
 import type { ClaimDevice } from "../claims/record.ts";
 import { claimDevice } from "../claims/testing.ts";
-import { type BareFerry, bareDevice, bareFerry, NODE } from "./testing.ts";
 
 const RECORD = bareDevice();
 const SANDBOX = { id: "s1", podUid: "pod", podName: "p", podNamespace: "ns" };

@@ -42,8 +42,9 @@ export class Ferry implements AsyncDisposable {
     return outcome;
   }
 
-  /** Brings home all that is in the sandbox. Rejects when something could not be brought home now. */
+  /** Brings home all that is in the sandbox, or on its way there. Rejects when something could not be brought home now. */
   async detachSandbox(sandboxId: string): Promise<void> {
+    await this.#underway.get(sandboxId); // an attach that a hook no longer waits for
     const records = this.#parts.store.ofSandbox(sandboxId);
     await this.#detachAll(records, (record) => record.attachment?.sandboxId === sandboxId);
   }
@@ -58,6 +59,22 @@ export class Ferry implements AsyncDisposable {
   /** Brings home all devices of the claim. Rejects when one could not be brought home now. */
   async detachClaim(claimUid: string): Promise<void> {
     await this.#detachAll(this.#parts.store.ofClaim(claimUid), () => true);
+  }
+
+  /**
+   * Brings home all devices of the claim and runs `forget`, which takes the claim out of the store, before anything else
+   * can happen to its pods: nobody may carry a device into a pod that is forgotten next. Rejects as `detachClaim` does.
+   */
+  async endClaim(claimUid: string, forget: () => Promise<void>): Promise<void> {
+    const { store } = this.#parts;
+    const podUids = [...new Set(store.ofClaim(claimUid).map(({ podUid }) => podUid))].sort();
+    const end = async () => {
+      const failures = [];
+      for (const record of store.ofClaim(claimUid)) failures.push(...(await this.#bringBack(record)));
+      throwTogether(failures);
+      await forget();
+    };
+    await podUids.reduceRight((task, podUid) => () => this.#pods.run(podUid, task), end)();
   }
 
   /** Runs `task` while nothing else happens to this pod. */
@@ -141,20 +158,32 @@ export class Ferry implements AsyncDisposable {
   async #detachAll(records: readonly ClaimDevice[], stillApplies: (record: ClaimDevice) => boolean): Promise<void> {
     const failures: Error[] = [];
     for (const known of records) {
-      if (this.#isStopping) throw new ClaimError("the agent is stopping; the next one brings the devices home");
-      try {
-        await this.#pods.run(known.podUid, async () => {
-          const record = this.#parts.store.get(known);
-          if (record?.attachment === undefined || !stillApplies(record)) return;
-          await bringHome(this.#parts, record);
-          this.#parts.log.info("device came home", { ...logFields(record), sandboxId: record.attachment.sandboxId });
-        });
-      } catch (error) {
-        failures.push(asError(error));
-        this.#parts.log.error("device could not be brought home", { ...logFields(known), error });
-        this.#parts.observer.returnFailed?.(known, asError(error));
-      }
+      const failed = await this.#pods.run(known.podUid, async () => {
+        const record = this.#parts.store.get(known);
+        return record !== undefined && stillApplies(record) ? this.#bringBack(record) : [];
+      });
+      failures.push(...failed);
     }
-    if (failures.length > 0) throw new ClaimError(failures.map(describeError).join("; "));
+    throwTogether(failures);
   }
+
+  /** Why the device could not be brought home; empty when it is there. */
+  async #bringBack(record: ClaimDevice): Promise<readonly Error[]> {
+    const { attachment } = record;
+    if (attachment === undefined) return [];
+    if (this.#isStopping) return [new ClaimError("the agent is stopping; the next one brings the devices home")];
+    try {
+      await bringHome(this.#parts, record);
+      this.#parts.log.info("device came home", { ...logFields(record), sandboxId: attachment.sandboxId });
+      return [];
+    } catch (error) {
+      this.#parts.log.error("device could not be brought home", { ...logFields(record), error });
+      this.#parts.observer.returnFailed?.(record, asError(error));
+      return [asError(error)];
+    }
+  }
+}
+
+function throwTogether(failures: readonly Error[]): void {
+  if (failures.length > 0) throw new ClaimError([...new Set(failures.map(describeError))].join("; "));
 }

@@ -114,10 +114,15 @@ function othersOf(store: ClaimStore, claim: AllocatedClaim): readonly ClaimDevic
   return store.records.filter((record) => record.claimUid !== claim.uid);
 }
 
-/** The end of a claim whose devices are at home. */
-export async function forgetClaim(parts: Pick<PrepareParts, "store" | "leases">, claimUid: string): Promise<void> {
-  await parts.leases.release(parts.store.ofClaim(claimUid));
-  parts.store.removeClaim(claimUid);
+/** The end of a claim: its devices come home, and it leaves the store. Rejects when one could not be brought home now. */
+export async function endClaim(
+  { ferry, store, leases }: Pick<PrepareParts, "ferry" | "store" | "leases">,
+  claimUid: string,
+): Promise<void> {
+  await ferry.endClaim(claimUid, async () => {
+    await leases.release(store.ofClaim(claimUid));
+    store.removeClaim(claimUid);
+  });
 }
 
 /** Brings the device home from a claim that still holds it although the scheduler gave it to this one, or names the holder. */
@@ -134,11 +139,10 @@ async function freeFromOthers(
   if (holder.attachment !== undefined && holder.state === "attached")
     throw new ClaimError(`${holding}, which runs with it: delete that pod first`);
   try {
-    await parts.ferry.detachClaim(holder.claimUid);
+    await endClaim(parts, holder.claimUid);
   } catch (cause) {
     throw new ClaimError(`${holding} and could not be brought home`, { cause });
   }
-  await forgetClaim(parts, holder.claimUid);
 }
 
 /** The claim was another pod's before: a device is in one pod at a time. */

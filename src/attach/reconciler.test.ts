@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { eventually } from "../../test/fakes/eventually.ts";
 import { ManualClock } from "../../test/fakes/manual-clock.ts";
+import { type BareFerry, bareDevice, bareFerry, sandboxOf } from "../../test/lab/bare-ferry.ts";
 import type { ClaimDevice } from "../claims/record.ts";
 import { silentLogger } from "../lib/log.ts";
 import { NetnsFiles } from "./netns-files.ts";
 import { Reconciler } from "./reconciler.ts";
-import { type BareFerry, bareDevice, bareFerry, sandboxOf } from "./testing.ts";
 
 let netnsDir: string;
 let place: BareFerry;

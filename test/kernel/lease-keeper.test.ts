@@ -1,7 +1,7 @@
 /** A lease's life in a pod: taken in Prepare, extended inside the namespace, lost, found again, with udhcpd as the peer. */
 
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { forgetClaim } from "../../src/attach/prepare.ts";
+import { endClaim } from "../../src/attach/prepare.ts";
 import { eventually } from "../fakes/eventually.ts";
 import { AddressLab, CLAIM } from "../lab/address-lab.ts";
 import { DhcpServer } from "../lab/dhcp-servers.ts";
@@ -46,8 +46,7 @@ test(
     await lab.agent(async ({ ferry, leases }) => {
       await lab.extended();
       expect(lab.address()?.valid_life_time).toBeWithin(1, RANGE.seconds + 1);
-      await ferry.detachClaim(CLAIM.uid);
-      await forgetClaim({ store: lab.store, leases }, CLAIM.uid);
+      await endClaim({ ferry, store: lab.store, leases }, CLAIM.uid);
     });
     expect(new Set(lab.events)).toEqual(new Set(["taken", "extended", "released"]));
     expect(lab.changes).toEqual([]);

@@ -141,8 +141,7 @@ export class LabAgent implements AsyncDisposable {
 
   /** Home, and forgotten. */
   async unprepare(): Promise<void> {
-    await this.#ferry.detachClaim(CLAIM.uid);
-    this.#store.removeClaim(CLAIM.uid);
+    await this.#ferry.endClaim(CLAIM.uid, async () => this.#store.removeClaim(CLAIM.uid));
   }
 
   /** What the kernel takes from a process that ends. */

@@ -3,15 +3,15 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Receipts } from "../cdi/receipts.ts";
-import { ClaimStore } from "../claims/store.ts";
-import { claimDevice } from "../claims/testing.ts";
-import type { Kernel } from "../kernel/calls.ts";
-import { systemClock } from "../lib/clock.ts";
-import { silentLogger } from "../lib/log.ts";
-import { Ferry } from "./ferry.ts";
-import { HeldNamespaces } from "./held-namespaces.ts";
-import type { AttachObserver, AttachParts } from "./parts.ts";
+import { Ferry } from "../../src/attach/ferry.ts";
+import { HeldNamespaces } from "../../src/attach/held-namespaces.ts";
+import type { AttachObserver, AttachParts } from "../../src/attach/parts.ts";
+import { Receipts } from "../../src/cdi/receipts.ts";
+import { ClaimStore } from "../../src/claims/store.ts";
+import { claimDevice } from "../../src/claims/testing.ts";
+import type { Kernel } from "../../src/kernel/calls.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { silentLogger } from "../../src/lib/log.ts";
 
 const UNASKED = new Proxy({} as Kernel, {
   get(_, call) {
