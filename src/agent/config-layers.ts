@@ -60,8 +60,11 @@ async function layersOf(
   if (below.profile === undefined) return below;
   const { deviceIds } = await import("../providers/webhook.ts");
   const held = { device: deviceIds(view), claim_uid: claim.uid, config: below };
-  const profile = await providers.profiles.get(key, held, claimObject(parts.driver, claim, pod), signal);
-  return layered({ profile, provider, claim: config });
+  const told = claimObject(parts.driver, claim, pod);
+  const profile = await providers.profiles.get(key, held, told, signal);
+  const whole = layered({ profile, provider, claim: config });
+  await providers.checkRuntimeHook({ ...held, config: whole }, told, signal);
+  return whole;
 }
 
 /** What a webhook is told of the claim, in the API's form, as far as it concerns this driver. */

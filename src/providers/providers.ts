@@ -16,7 +16,7 @@ import { probeClouds } from "./probe.ts";
 import { Profiles } from "./profiles.ts";
 import { Refresh } from "./refresh.ts";
 import { Rest } from "./rest.ts";
-import type { Capabilities, Webhook } from "./webhook.ts";
+import type { Capabilities, ProfileKey, Webhook } from "./webhook.ts";
 import type { WebhookCloud } from "./webhook-cloud.ts";
 
 const READ_BACKOFF = { firstMs: 1_000, limitMs: 300_000, jitter: 0.2 };
@@ -88,6 +88,19 @@ export class Providers {
 
   get profiles(): Pick<Profiles, "get"> {
     return this.#profiles;
+  }
+
+  /**
+   * Rejects with a ClaimError where the profile is not complete without a program that the container runtime runs: the
+   * pod would start without what that does. `key` has the device's whole configuration.
+   */
+  async checkRuntimeHook(key: ProfileKey, claim: object, signal: AbortSignal): Promise<void> {
+    if (!(await this.#askCapabilities(signal)).runtimeHook) return;
+    const path = await (await this.#openWebhook()).runtimeHook(key, claim, signal);
+    if (path !== undefined)
+      throw new ClaimError(
+        `the webhook at ${this.#parts.config.webhookUrl} wants ${path} to run when a container of the pod is created, and netferry adds no programs to containers: have its /GetRuntimeHook answer null for this profile`,
+      );
   }
 
   /** Decides, reads and releases, until `signal` aborts. */

@@ -70,7 +70,8 @@ describe.each([
 
   test("health() asks by GET what the webhook can do", async () => {
     answer = () => Response.json({ cloudProvider: true });
-    expect(await peer.health(signal)).toEqual({ cloudProvider: true, profileProvider: false });
+    const none = { cloudProvider: false, profileProvider: false, runtimeHook: false };
+    expect(await peer.health(signal)).toEqual({ ...none, cloudProvider: true });
     expect(asked).toEqual([{ method: "GET", path: "/health", type: null, body: undefined }]);
   });
 

@@ -21,6 +21,8 @@ const MAX_REASON_LENGTH = 200;
 export interface Capabilities {
   readonly cloudProvider: boolean;
   readonly profileProvider: boolean;
+  /** Of a profile provider: it may want a program of the node's to run with the pod's first container. */
+  readonly runtimeHook: boolean;
 }
 
 /** How a webhook knows a device. */
@@ -40,7 +42,9 @@ export interface ProfileKey {
 const capabilitiesSchema = z.object({
   cloudProvider: z.boolean().default(false),
   profileProvider: z.boolean().default(false),
+  runtimeHook: z.boolean().default(false),
 });
+const hookSchema = z.object({ path: z.string() }).nullable();
 const attributeSchema = z.union([
   z.strictObject({ string: z.string() }),
   z.strictObject({ int: z.number().int() }),
@@ -91,6 +95,12 @@ export class Webhook {
 
   async profileConfig(key: ProfileKey, claim: object, signal: AbortSignal): Promise<NetworkConfig> {
     return await this.#post("/GetProfileConfig", { ...key, claim }, key.device, signal, parseConfig);
+  }
+
+  /** The program that is to run once the device is in the pod, with `key.config`; `undefined` where none is. */
+  async runtimeHook(key: ProfileKey, claim: object, signal: AbortSignal): Promise<string | undefined> {
+    const parse = (value: unknown) => parseWith(hookSchema)(value)?.path;
+    return await this.#post("/GetRuntimeHook", { ...key, claim }, key.device, signal, parse);
   }
 
   async releaseProfile(key: ProfileKey, signal: AbortSignal): Promise<void> {

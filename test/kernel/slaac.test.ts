@@ -88,6 +88,29 @@ test(
 );
 
 test(
+  "IPv6 is on for a link whose pod has none, with an address of the claim's and with one of a router's",
+  async () => {
+    for (const which of ["all", "default"])
+      lab.pod.exec("sh", "-c", `echo 1 >/proc/sys/net/ipv6/conf/${which}/disable_ipv6`);
+    const other = lab.links.vethToPeer();
+    await using _router = await Radvd.start(lab.place, `${PREFIX}/64`);
+    await lab.agent(async (agent) => {
+      const configured = { name: "net2", addresses: ["fd00:98::7/64"], disableIPv6: false };
+      await lab.prepare(
+        agent,
+        { interface: { name: "net1", addressing: "SLAAC" } },
+        { [other.ifname]: { interface: configured } },
+      );
+      await lab.attach(agent);
+      expect(lab.pod.ip("-6", "addr", "show", "dev", "net1")).toContain(`inet6 ${ADDRESS} scope global`);
+      expect(lab.pod.ip("-6", "addr", "show", "dev", "net2")).toContain("inet6 fd00:98::7/64 scope global");
+      await agent.ferry.detachClaim(CLAIM.uid);
+    });
+  },
+  LIMIT_MS,
+);
+
+test(
   "links of one pod wait side by side: two without a router as long as one, and a third has its address meanwhile",
   async () => {
     const [silent, answered] = [lab.links.vethToPeer(), lab.links.vethToPeer([`${PREFIX}1/64`])];

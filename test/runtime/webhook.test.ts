@@ -178,6 +178,21 @@ describe("Prepare", () => {
   );
 
   test(
+    "of a profile that is not complete without a program is refused, by its name, and the address is given back",
+    async () => {
+      await startAgent();
+      const { claim } = newClaim("pool-hook");
+      expect(await refusal(node.kubelet.prepare(claim))).toContain(
+        `the webhook at ${webhook.url} wants /opt/example/bin/authorize to run when a container of the pod is created, and netferry adds no programs to containers: have its /GetRuntimeHook answer null for this profile`,
+      );
+      expect(webhook.statuses("/GetRuntimeHook")).toEqual([200]);
+      await node.kubelet.unprepare(claim);
+      await eventually("it is released", () => webhook.leases === 0 && webhook.statuses(RELEASE).length === 1);
+    },
+    TEST_LIMIT_MS,
+  );
+
+  test(
     "that failed after the address was leased gives it back at Unprepare",
     async () => {
       const agent = await startAgent();

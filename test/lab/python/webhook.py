@@ -12,7 +12,7 @@ import socketserver
 import sys
 import threading
 
-POOLS = {"pool-a": "10.66.0"}
+POOLS = {"pool-a": "10.66.0", "pool-hook": "10.68.0"}
 failures = collections.defaultdict(collections.deque)
 leases = {}
 
@@ -21,7 +21,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        self.answer(self.path, None, 200, {"cloudProvider": False, "profileProvider": True})
+        self.answer(self.path, None, 200, {"cloudProvider": False, "profileProvider": True, "runtimeHook": True})
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
@@ -43,11 +43,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 "rules": None,
             }
             self.answer(self.path, body, 200, config)
+        elif self.path == "/GetRuntimeHook":
+            assert body["config"]["interface"]["addresses"], "it is asked with the profile's configuration in place"
+            wanted = body["config"]["profile"] == "pool-hook"
+            hook = {"path": "/opt/example/bin/authorize", "args": ["--post"], "timeoutSeconds": 10} if wanted else None
+            self.answer(self.path, body, 200, hook)
         else:
             self.answer(self.path, body, 404, {"error": "no such profile"})
 
     def answer(self, path, body, status, content):
-        data = b"" if content is None else json.dumps(content).encode()
+        data = b"" if content is None and path != "/GetRuntimeHook" else json.dumps(content).encode()
         self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(data)))
