@@ -221,6 +221,7 @@ describe("parseNetworkConfig()", () => {
       [{ mac: "01:00:5e:00:00:01" }, "vf.mac: is no Ethernet address of one device"],
       [{ mac: "00:00:00:00:00:00" }, "vf.mac: is no Ethernet address of one device"],
       [{ minTxRate: 200, maxTxRate: 100 }, "vf.minTxRate: must not be above maxTxRate"],
+      [{ maxTxRate: { toString: "" } }, "vf.maxTxRate: must be a number, not an object"],
       [{ spoofchk: true }, "vf.spoofchk: is not a field of the configuration (did you mean spoofCheck?)"],
     ];
     for (const [given, sentence] of refusals) expect(problems({ vf: given }).join()).toContain(sentence);

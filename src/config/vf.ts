@@ -43,11 +43,12 @@ export const vfSchema = z
     minTxRate: rate,
     maxTxRate: rate,
   })
-  .refine(({ minTxRate = 0, maxTxRate = 0 }) => maxTxRate === 0 || minTxRate <= maxTxRate, {
-    path: ["minTxRate"],
-    when: always,
-    error: "must not be above maxTxRate",
-  });
+  .refine(ratesFit, { path: ["minTxRate"], when: always, error: "must not be above maxTxRate" });
+
+/** Values may have problems of their own, reported elsewhere. 0 is no limit. */
+function ratesFit({ minTxRate, maxTxRate }: { readonly minTxRate?: unknown; readonly maxTxRate?: unknown }): boolean {
+  return typeof minTxRate !== "number" || typeof maxTxRate !== "number" || maxTxRate === 0 || minTxRate <= maxTxRate;
+}
 
 function isUnicast(address: string): boolean {
   const first = Number.parseInt(address.slice(0, 2), 16);
