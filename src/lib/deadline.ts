@@ -1,3 +1,5 @@
+import { LONGEST_TIMER_MS } from "./clock.ts";
+
 /**
  * A signal that aborts with `parent` or after `limitMs`, and that lets go of `parent` when disposed:
  * `AbortSignal.any` on a signal that lives as long as the agent would keep something for each request.
@@ -30,7 +32,7 @@ export class Deadline implements Disposable {
   restart(): void {
     clearTimeout(this.#timer);
     const reason = () => new DOMException(`not done within ${this.#limitMs / 1000} s`, "TimeoutError");
-    this.#timer = setTimeout(() => this.abort(reason()), this.#limitMs);
+    this.#timer = setTimeout(() => this.abort(reason()), Math.min(this.#limitMs, LONGEST_TIMER_MS));
   }
 
   abort(reason: unknown): void {

@@ -1,4 +1,5 @@
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { LONGEST_TIMER_MS } from "../lib/clock.ts";
 import { asError } from "../lib/errors.ts";
 import { type Request, RequestSchema, ResponseSchema } from "../proto/gen/ttrpc/request_pb.ts";
 import type { ByteChannel } from "./channel.ts";
@@ -7,8 +8,6 @@ import type { ServiceRouter } from "./service-router.ts";
 import { Code, StatusError } from "./status.ts";
 
 type Answer = MessageInitShape<typeof ResponseSchema>;
-
-const MAX_TIMER_MS = 0x7fff_ffff; // setTimeout's own limit, 24 days
 
 /**
  * The serving side of a ttrpc connection, unary calls only. Requests are handled concurrently and each gets one
@@ -60,7 +59,7 @@ export class TtrpcServer {
       const deadline = new AbortController();
       if (timeoutMs === 0) deadline.abort(late(0));
       else if (timeoutMs !== undefined) {
-        const timer = setTimeout(() => deadline.abort(late(timeoutMs)), Math.min(timeoutMs, MAX_TIMER_MS));
+        const timer = setTimeout(() => deadline.abort(late(timeoutMs)), Math.min(timeoutMs, LONGEST_TIMER_MS));
         scope.defer(() => clearTimeout(timer));
       }
       const signal = AbortSignal.any([this.#gone.signal, deadline.signal]);
