@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Receipts } from "./receipts.ts";
@@ -36,4 +36,20 @@ test("Receipts writes them outside of a container, wherever its directory is", (
   expect(receipts.problem()).toBeUndefined();
   receipts.write(receipt);
   expect(receipts.claims()).toEqual([receipt.claimUid]);
+});
+
+test("Receipts finds and removes what an agent that died left unfinished, and nobody else's files", () => {
+  const directory = join(root, "died");
+  mkdirSync(directory);
+  const others = [".nvidia.json.new", "netferry-other.net-x.json"];
+  for (const name of [
+    ...others,
+    `.netferry-${DRIVER}-${receipt.claimUid}.json.new`,
+    `.netferry-${DRIVER}-b-alias.json.new`,
+  ])
+    writeFileSync(join(directory, name), "{");
+  const receipts = new Receipts(directory, DRIVER);
+  expect([...receipts.claims()].sort()).toEqual([receipt.claimUid, "b"]);
+  for (const claimUid of receipts.claims()) receipts.remove(claimUid);
+  expect(readdirSync(directory).sort()).toEqual(others);
 });

@@ -40,7 +40,7 @@ export class Receipts {
       if (this.#read(path) === content) continue;
       // The runtime watches this directory and ignores a file that is renamed into it from elsewhere; a dot name
       // without .json inside it is not read until it has its own name.
-      const unfinished = join(this.#directory, `.${name}.new`);
+      const unfinished = join(this.#directory, unfinishedName(name));
       writeFileSync(unfinished, content, { mode: 0o644 });
       renameSync(unfinished, path);
     }
@@ -48,14 +48,14 @@ export class Receipts {
 
   remove(claimUid: string): void {
     for (const name of [aliasFileName(this.#driver, claimUid), receiptFileName(this.#driver, claimUid)])
-      rmSync(join(this.#directory, name), { force: true });
+      for (const file of [name, unfinishedName(name)]) rmSync(join(this.#directory, file), { force: true });
     this.#metadata?.remove(claimUid);
   }
 
   /** UIDs of the claims that have a receipt, or a file that belongs to one. */
   claims(): readonly string[] {
     const names = this.#list();
-    const uids = names.map((name) => claimOfFile(this.#driver, name)).filter((uid) => uid !== undefined);
+    const uids = names.map((name) => claimOfFile(this.#driver, finishedName(name))).filter((uid) => uid !== undefined);
     return [...new Set([...uids, ...(this.#metadata?.claims() ?? [])])];
   }
 
@@ -88,6 +88,15 @@ export class Receipts {
       throw error;
     }
   }
+}
+
+function unfinishedName(name: string): string {
+  return `.${name}.new`;
+}
+
+/** Of an unfinished file, which an agent that died may have left; any other name as it is. */
+function finishedName(name: string): string {
+  return name.replace(/^\.(.+)\.new$/, "$1");
 }
 
 /** A mount has another device number than the container's root, whatever file system is behind it. */
