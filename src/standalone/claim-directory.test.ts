@@ -39,6 +39,14 @@ describe("readClaimDirectory()", () => {
     expect(files.problems).toEqual([]);
   });
 
+  test("does not wait for a pipe, or read a device to its end", async () => {
+    expect(Bun.spawnSync(["mkfifo", join(directory, "a.yaml")]).exitCode).toBe(0);
+    await Promise.all([symlink("/dev/zero", join(directory, "b.yaml")), put("c.yaml", deviceClass("c"))]);
+    const files = await readClaimDirectory(directory);
+    expect(names(files)).toEqual(["c"]);
+    expect(files.problems).toEqual(["a.yaml", "b.yaml"].map((file) => ({ file, line: 0, reason: "is no file" })));
+  });
+
   test("keeps one broken or unreadable file from hiding the others", async () => {
     await Promise.all([
       put("a.yaml", "kind: ["),

@@ -25,8 +25,10 @@ export async function readClaimDirectory(directory: string): Promise<ClaimFiles>
 async function readOne(directory: string, name: string): Promise<ClaimFiles> {
   try {
     const path = join(directory, name);
-    const { size } = await stat(path);
-    if (size > MAX_FILE_BYTES) throw new Error(`is larger than ${MAX_FILE_BYTES} bytes`);
+    const found = await stat(path);
+    // A pipe without a writer would never be read to its end, a device may have none.
+    if (!found.isFile()) throw new Error("is no file");
+    if (found.size > MAX_FILE_BYTES) throw new Error(`is larger than ${MAX_FILE_BYTES} bytes`);
     const { readClaimFile } = await import("./claim-file.ts");
     return readClaimFile(name, await readFile(path, "utf8"));
   } catch (error) {
