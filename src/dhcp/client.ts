@@ -79,6 +79,7 @@ export async function takeLease(channel: DhcpChannel, asker: Asker, limits: Limi
       });
       if (granted !== "refused") return granted;
       problem = `${named} offered ${offer.address} and then refused it`;
+      await limits.clock.sleep(RESEND.firstMs, limits.signal); // it may do so again, as fast as it is asked
     }
   } catch (cause) {
     if (!limits.signal.aborted) throw cause;
