@@ -112,9 +112,10 @@ export class SandboxGate implements SandboxHandlers {
     for (const record of this.#parts.store.ofPod(sandbox.podUid)) this.#checkReceipt(record, sandbox, container);
     this.#checkStrangers(sandbox, container);
     const { store, observer, log } = this.#parts;
+    const netDevices = await runtimeMoves(this.#parts.kernel, store.ofPod(sandbox.podUid));
+    // As they are after the wait: what is noted in them must not undo what happened meanwhile.
     const ofPod = store.ofPod(sandbox.podUid);
     const used = ofPod.filter((record) => this.#uses(record, container));
-    const netDevices = await runtimeMoves(this.#parts.kernel, ofPod);
     const deviceNodes = addedNodes(ofPod, container);
     return { ...alignContainer({ store, observer, log }, used, container), netDevices, deviceNodes };
   }
