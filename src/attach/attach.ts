@@ -11,7 +11,7 @@ import {
 } from "../claims/record.ts";
 import type { HeldNetns, LinkSnapshot } from "../kernel/calls.ts";
 import type { LinkStep } from "../kernel/steps.ts";
-import { ClaimError } from "../lib/errors.ts";
+import { ClaimError, describeError } from "../lib/errors.ts";
 import { faultPoint } from "../lib/fault.ts";
 import { IFF_UP, type Link } from "../netlink/link.ts";
 import { makeChild, parentSnapshot } from "./child.ts";
@@ -84,13 +84,23 @@ async function orHome<T>(
   try {
     return await task();
   } catch (cause) {
-    const left = parts.store.get(record) ?? record;
-    if (left.attachment !== undefined) await bringHome(parts, left);
-    else if (parts.store.ofSandbox(sandboxId).length === 0) parts.held.release(sandboxId);
-    throw new ClaimError(
+    const failure = new ClaimError(
       `cannot attach ${record.device} of claim ${record.claimNamespace}/${record.claimName} to pod ${record.podNamespace}/${record.podName}`,
       { cause },
     );
+    const left = parts.store.get(record) ?? record;
+    if (left.attachment !== undefined) await backHome(parts, left, failure);
+    else if (parts.store.ofSandbox(sandboxId).length === 0) parts.held.release(sandboxId);
+    throw failure;
+  }
+}
+
+/** When that fails too, both reasons are told: the second is often what came of the first. */
+async function backHome(parts: AttachParts, record: ClaimDevice, failure: Error): Promise<void> {
+  try {
+    await bringHome(parts, record);
+  } catch (error) {
+    throw new ClaimError(`${describeError(failure)}; nor could it be brought home: ${describeError(error)}`);
   }
 }
 

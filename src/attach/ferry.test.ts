@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
+import { openSync } from "node:fs";
 import { type BareFerry, bareDevice, bareFerry, sandboxOf } from "../../test/lab/bare-ferry.ts";
+import { describeError } from "../lib/errors.ts";
 
 let place: BareFerry;
 beforeEach(() => {
@@ -46,4 +48,22 @@ test("Ferry.detachSandbox() brings home what is still on its way there", async (
   released.resolve();
   await Promise.all([blocked, attached, detached]);
   expect(store.get(device)).toEqual(device);
+});
+
+test("Ferry.attachSandbox() tells why the attach failed, also when the way back fails too", async () => {
+  const problems = ["the card is on fire", "the fire has spread"];
+  using burning = bareFerry(
+    {},
+    {
+      holdNetns: async () => ({ fd: openSync("/dev/null", "r"), inode: 1 }),
+      readRdma: () => Promise.reject(new Error(problems.shift())),
+    },
+  );
+  const rdma = { name: "mlx5_0", moves: true, nodeTypes: [] };
+  burning.store.putDurably([bareDevice({ plan: { steps: [], rdma } })]);
+  const { failed } = await burning.ferry.attachSandbox(sandboxOf("s1"), false);
+  burning.held.release("s1");
+  expect(failed.map(describeError)).toEqual([
+    "cannot attach pci-0000-3b-00-1 of claim ns/c to pod ns/p: the card is on fire; nor could it be brought home: the fire has spread",
+  ]);
 });

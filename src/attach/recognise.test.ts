@@ -4,7 +4,8 @@ import { link, snapshot } from "../claims/testing.ts";
 import type { Link } from "../netlink/link.ts";
 import { findInPod, findOnHost, findPublished } from "./recognise.ts";
 
-const pci = (parentDevName: string, over: Partial<Link> = {}) => link({ parentDevName, parentDevBusName: "pci", ...over });
+const pci = (parentDevName: string, over: Partial<Link> = {}) =>
+  link({ parentDevName, parentDevBusName: "pci", ...over });
 const CARD = pci("0000:3b:00.0", { permanentAddress: "02:00:00:00:00:01" });
 
 function away(known: Link): LinkAttachment {
