@@ -139,6 +139,22 @@ test("ClaimReports warns of a late device, of one that stays away, and of one th
   ).toEqual(["DeviceAttachedLate Pod", "DeviceLost Pod", "DeviceLost ResourceClaim", "DeviceReturnFailed Pod"]);
 });
 
+test("ClaimReports warns by DRANET's reason for RDMA of a device that has no link", async () => {
+  const { first } = preparedClaim();
+  const identity = { pciAddress: "0000:3b:00.1", rdmaName: "mlx5_1" };
+  const rdma = { ...first, published: { ...first.published, identity }, plan: { steps: [] } };
+  put(rdma);
+  reports.attachFailed(rdma, new ClaimError("mlx5_1 is in use"));
+  await eventually("the pod has the event", () => events().length === 1);
+  expect(events()[0]).toMatchObject({
+    type: "Warning",
+    reason: "RDMADeviceAttachFailed",
+    message: "mlx5_1 is in use",
+    source: { component: "dra.net", host: "worker-1" },
+    involvedObject: { kind: "Pod", name: "p", uid: "pod" },
+  });
+});
+
 test("ClaimReports warns on the claim that Prepare failed, once for the same reason", async () => {
   const claim = { namespace: "ns", name: "c", uid: "claim" };
   for (let i = 0; i < 3; i++) reports.prepareFailed(claim, new ClaimError("device eth9 is not on this node"));

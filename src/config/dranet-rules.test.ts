@@ -34,9 +34,10 @@ const RULES: Readonly<Record<string, { readonly takes: readonly unknown[]; reado
     refuses: [67, 0, -1, 1.5, "1500", 2 ** 31].map((mtu) => link({ mtu })),
   },
   "interface.hardwareAddr": {
-    takes: ["02:00:00:00:00:01", "02-00-00-00-00-01", "0200.0000.0001", "02:00:00:00:00:00:00:01"].map((hardwareAddr) =>
-      link({ hardwareAddr }),
-    ),
+    takes: [
+      ...["02:00:00:00:00:01", "02-00-00-00-00-01", "0200.0000.0001", "02:00:00:00:00:00:00:01"],
+      Array.from({ length: 20 }, () => "02").join(":"), // IPoIB's
+    ].map((hardwareAddr) => link({ hardwareAddr })),
     refuses: ["02:00:00:00:00", "zz:00:00:00:00:01", "020000000001", "02:00:00-00:00:01"].map((hardwareAddr) =>
       link({ hardwareAddr }),
     ),

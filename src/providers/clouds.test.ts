@@ -122,6 +122,12 @@ describe("Azure", () => {
       "azure.dra.net/ipv4Subnet": { string: "10.144.133.128/26" },
     });
     expect(cloud.attributes(view())["azure.dra.net/ipv4Subnet"]).toBeUndefined();
+    const [path = "", compute] = [...service.answers].find(([path]) => path.includes("/compute")) ?? [];
+    service.answers.set(path, { ...Object(compute), interconnectGroupId: "group", interconnectSubgroupId: "rack-3" });
+    expect((await read("azure", service)).attributes(view())).toMatchObject({
+      "azure.dra.net/interconnectGroupId": { string: "group" },
+      "azure.dra.net/interconnectSubgroupId": { string: "rack-3" },
+    });
   });
 
   test("routes what comes from an interface's addresses by that interface, in a table of its own", async () => {
@@ -184,6 +190,11 @@ describe("OKE", () => {
       "oke.dra.net/localBlockId": { string: "c".repeat(60) },
       "oke.dra.net/rackId": { string: "0b1c2d3e4f" },
     });
+    const customerGpuMemoryFabric = `ocid1.computegpumemoryfabric.oc1.phx.${"d".repeat(60)}`;
+    service.answers.set("/opc/v2/host/", { rdmaTopologyData: { customerGpuMemoryFabric } });
+    expect((await read("oke", service)).attributes(view())).toEqual({
+      "oke.dra.net/gpuMemoryFabricId": { string: "d".repeat(60) },
+    });
   });
 
   test("goes without where the tenancy has no topology", async () => {
@@ -211,6 +222,12 @@ test("CKS: labels of the Node, and the leaf switch by RDMA device", async () => 
     "backend.coreweave.cloud/fabric": "f1",
     "backend.coreweave.cloud/neighbors.expected.ibp0.device": "leaf-7",
     "node.coreweave.cloud/rack": "12",
+    "backend.coreweave.cloud/superpod": "s2",
+    "backend.coreweave.cloud/leafgroup": "4",
+    "backend.coreweave.cloud/leafgroup-name": "lg4",
+    "backend.coreweave.cloud/speed.current": "400G",
+    "backend.coreweave.cloud/speed.expected": "400G",
+    "node.kubernetes.io/instance-type": "gd-8xh100ib-i128",
   };
   const config = {
     cloudProviderHint: "CKS",
@@ -223,6 +240,12 @@ test("CKS: labels of the Node, and the leaf switch by RDMA device", async () => 
     "coreweave.dra.net/fabricFlavor": { string: "infiniband" },
     "coreweave.dra.net/fabric": { string: "f1" },
     "coreweave.dra.net/rack": { string: "12" },
+    "coreweave.dra.net/superpod": { string: "s2" },
+    "coreweave.dra.net/leafgroup": { string: "4" },
+    "coreweave.dra.net/leafgroupName": { string: "lg4" },
+    "coreweave.dra.net/speedCurrent": { string: "400G" },
+    "coreweave.dra.net/speedExpected": { string: "400G" },
+    "coreweave.dra.net/instanceType": { string: "gd-8xh100ib-i128" },
     "coreweave.dra.net/leafSwitch": { string: "leaf-7" },
   });
   expect(cloud.attributes(view({ rdmaDevice: "ibp1" }))["coreweave.dra.net/leafSwitch"]).toBeUndefined();

@@ -14,6 +14,7 @@ import { HostLinks, hasLink, ip, uniqueName } from "../lab/links.ts";
 import { run } from "../lab/netns.ts";
 import { TestNode } from "../lab/node.ts";
 import { addTcProgram, addTcx } from "../lab/programs.ts";
+import { refusal } from "../lab/refusal.ts";
 import type { ClaimRef } from "../lab/runtime/kubelet.ts";
 import type { Pod } from "../lab/runtime/pods.ts";
 
@@ -280,7 +281,10 @@ test(
 test(
   "the metrics have DRANET's names, and count pods without a claim apart",
   async () => {
-    await using _pod = await RunningPod.start(link(), {});
+    {
+      await using _pod = await RunningPod.start(link(), {});
+    }
+    await refusal(node.kubelet.prepare(node.claim(uniqueName("none"), { devices: "no-such-device" })));
     const stranger = await node.pods.run({ name: uniqueName("stranger") });
     await node.pods.stop(stranger);
     await node.pods.remove(stranger);
@@ -291,7 +295,11 @@ test(
       'dranet_driver_published_devices_total{feature="rdma"}',
       "dranet_driver_last_published_time_seconds",
       'dranet_driver_dra_plugin_requests_total{method="PrepareResourceClaims",status="success"}',
+      'dranet_driver_dra_plugin_requests_total{method="PrepareResourceClaims",status="failed"}',
+      'dranet_driver_dra_plugin_requests_total{method="UnprepareResourceClaims",status="success"}',
       'dranet_driver_dra_plugin_requests_latency_seconds_count{method="PrepareResourceClaims"}',
+      'dranet_driver_nri_plugin_requests_total{method="StopPodSandbox",status="success"}',
+      'dranet_driver_nri_plugin_requests_total{method="RemovePodSandbox",status="noop"}',
       'dranet_driver_nri_plugin_requests_total{method="RunPodSandbox",status="success"}',
       'dranet_driver_nri_plugin_requests_total{method="RunPodSandbox",status="noop"}',
       'dranet_driver_nri_plugin_requests_total{method="CreateContainer",status="success"}',

@@ -72,6 +72,15 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
         },
         words: ({ name }) => `claim default/${name} is reserved for no pod`,
       },
+      "a claim that is reserved for something else than a pod": {
+        spoil: ({ name }) => {
+          change(CLAIMS, name, (claim) => {
+            const consumer = { apiGroup: "batch", resource: "jobs", name: "j", uid: crypto.randomUUID() };
+            claim.status = { ...claim.status, reservedFor: [consumer] };
+          });
+        },
+        words: ({ name }) => `claim default/${name} is reserved for a jobs and not for a pod`,
+      },
       "a pod in the host's network": {
         spoil: ({ name }) => {
           change(PODS, name, (pod) => {

@@ -99,6 +99,8 @@ test(
     });
     const { pod } = await node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
     expect([...(await linksIn(pod))].toSorted()).toEqual([first, second].toSorted());
+    const attached = agent.log.filter((line) => line.message === "device attached" && line["claimUid"] === claim.uid);
+    expect(attached.map((line) => line["request"])).toEqual(["a", "b"]);
     await node.kubelet.endPod(pod, [claim]);
     await expectHostState(first, before[0]);
     await expectHostState(second, before[1]);

@@ -73,6 +73,19 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
   }
 
   test(
+    "an agent whose port is taken ends with a sentence, before the kubelet hears of it",
+    async () => {
+      using taken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
+      const agent = await node.agent({ args: ["--bind-address", `127.0.0.1:${taken.port}`], waits: false });
+      await agent.died();
+      expect(agent.exitCode).not.toBe(0);
+      expect(agent.tail()).toContain(`port ${taken.port} is in use`);
+      expect(sockets()).toEqual([]);
+    },
+    TEST_LIMIT_MS,
+  );
+
+  test(
     "SIGTERM ends the agent with code 0; the pod keeps its link and its receipt, and the next agent takes both over",
     async () => {
       const first = await node.agent();
