@@ -74,7 +74,9 @@ test("planAttach() keeps the link's own permanent global addresses and its route
     link: link({ ifindex: 7 }),
     addresses: [
       address("10.0.0.1"),
-      address("10.0.0.2", { flags: 0, validSeconds: 60 }),
+      address("10.0.0.2", { flags: 0, validSeconds: 60 }), // of a DHCP client
+      address("fd00::2", { family: "ipv6", prefixLength: 64, flags: 0x100, validSeconds: 600 }), // SLAAC
+      address("fd00::abcd", { family: "ipv6", prefixLength: 64, flags: 0x01, validSeconds: 60 }), // temporary
       address("169.254.0.1", { scope: 253 }),
     ],
     routes: [

@@ -100,11 +100,15 @@ describe("configFor() merges", () => {
   });
 
   test("a zero that was given over another value", () => {
-    const entries = [
-      fromClaim({ routes: [{ destination: "10.0.0.0/8", scope: 253 }] }),
-      fromClaim({ rules: [{ priority: 0 }] }),
-    ];
-    expect(configFor(entries, "main").rules).toEqual([{ priority: 0 }]);
+    const given = { forwarding: true, arpIgnore: 1, dadTransmits: 3 };
+    const zeros = { forwarding: false, arpIgnore: 0, dadTransmits: 0 };
+    expect(configFor([fromClaim({ interface: given }), fromClaim({ interface: zeros })], "main")).toEqual({
+      interface: zeros,
+    });
+    const overridable = ["interface"];
+    expect(configFor([fromClass({ interface: given, overridable }), fromClaim({ interface: zeros })], "main")).toEqual({
+      interface: zeros,
+    });
   });
 });
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { eventually } from "../../test/fakes/eventually.ts";
-import { aLink, factsWith } from "../../test/fakes/facts.ts";
+import { aDefaultRoute, aLink, factsWith } from "../../test/fakes/facts.ts";
 import { ManualClock } from "../../test/fakes/manual-clock.ts";
 import { silentLogger } from "../lib/log.ts";
 import type { Device } from "./device.ts";
@@ -12,6 +12,8 @@ import { builtInPciIds } from "./pci-ids.ts";
 class Host implements AsyncDisposable {
   readonly clock = new ManualClock();
   links: string[] = ["eth1"];
+  /** The link with the default route. */
+  uplink = "";
   held: Device[] = [];
   travelling: string[] = [];
   scans = 0;
@@ -43,7 +45,8 @@ class Host implements AsyncDisposable {
     this.scans += 1;
     const links = this.links.map((ifname, n) => aLink(n + 2, ifname));
     await this.duringScan();
-    return factsWith({ links });
+    const uplink = links.find(({ ifname }) => ifname === this.uplink);
+    return factsWith({ links, defaultRoutes: uplink === undefined ? [] : [aDefaultRoute(uplink.ifindex)] });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -72,6 +75,16 @@ test("rescan() gives the devices by a scan that began after the call", async () 
   host.links = ["eth2"];
   first.resolve();
   expect(namesOf(await devices)).toContain("eth2");
+});
+
+test("rescan() looks for the uplink anew: what was offered is not once it has the default route", async () => {
+  await using host = new Host();
+  host.links = ["eth1", "eth2"];
+  expect(namesOf(await host.inventory.rescan(signal))).toEqual(["eth1", "eth2"]);
+  host.uplink = "eth1";
+  expect(namesOf(await host.inventory.rescan(signal))).toEqual(["eth2"]);
+  host.uplink = "eth2";
+  expect(namesOf(await host.inventory.rescan(signal))).toEqual(["eth1"]);
 });
 
 test("changes() yields only what changed, and the newest of it", async () => {
