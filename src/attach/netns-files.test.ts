@@ -24,3 +24,8 @@ test("NetnsFiles finds a file by its name where the runtime's directory is mount
   expect(files.exists("/runtime/netns/cni-1")).toBe(true);
   expect(files.exists("/runtime/netns/cni-2")).toBe(false);
 });
+
+test("NetnsFiles takes no pod for gone where the directory is not mounted", () => {
+  expect(new NetnsFiles(join(directory, "missing")).exists("/runtime/netns/cni-1")).toBe(true);
+  expect(new NetnsFiles(directory).exists("/runtime/netns/cni-1")).toBe(false);
+});

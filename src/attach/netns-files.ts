@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 /**
  * The runtime's namespace files as they are seen from here. In a container the runtime's path may not exist while the
@@ -17,8 +17,10 @@ export class NetnsFiles {
     return existsSync(path) ? path : this.#inDirectory(path);
   }
 
+  /** Where neither directory is there, nobody can tell: then it counts as there, and no device is taken from its pod. */
   exists(path: string): boolean {
-    return existsSync(path) || existsSync(this.#inDirectory(path));
+    const places = [path, this.#inDirectory(path)];
+    return places.some((place) => existsSync(place)) || !places.some((place) => existsSync(dirname(place)));
   }
 
   #inDirectory(path: string): string {
