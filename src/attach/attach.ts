@@ -38,7 +38,8 @@ type MovedLink = AwayLink & { readonly ifindex: number };
 /**
  * Brings the device into the sandbox and answers its record, `attached`, or, where its addresses come by router
  * advertisement, what `finishAttach` needs. Goes on where a dead agent stopped; does nothing to a device that is there
- * already. When it fails the device is at home again, or its record says `detaching`.
+ * already. When it fails the device is at home again, or its record says `detaching`, or still `attached` where nobody
+ * could look.
  */
 export async function beginAttach(
   parts: AttachParts,
@@ -50,8 +51,9 @@ export async function beginAttach(
     record = await bringHome(parts, record);
   const netns = await hold(parts, record, sandbox);
   faultPoint("attach.held");
+  // Whatever comes of this look, a device that was there is not taken out of its pod by it.
+  if (record.state === "attached" && (await isInPod(parts, record, netns))) return record;
   return orHome(parts, record, sandbox.id, async () => {
-    if (record.state === "attached" && (await isInPod(parts, record, netns))) return record;
     const committed = await commit(parts, record, sandbox, netns, late);
     faultPoint("attach.committed");
     // What the runtime moves it moves with the first container, which this record and its receipt let through.
@@ -123,7 +125,15 @@ async function isInPod(parts: AttachParts, record: ClaimDevice, netns: HeldNetns
   if (attachment === undefined) return false;
   const away = { ...record, attachment };
   if (netns === undefined || record.plan.movedBy !== undefined || !hasLink(away)) return true;
-  return findInPod(away, away.attachment, await parts.kernel.listLinks({ netns: { fd: netns.fd } })) !== undefined;
+  try {
+    return findInPod(away, away.attachment, await parts.kernel.listLinks({ netns: { fd: netns.fd } })) !== undefined;
+  } catch (cause) {
+    const { device, claimNamespace, claimName, podNamespace, podName } = record;
+    throw new ClaimError(
+      `whether ${device} of claim ${claimNamespace}/${claimName} is still in pod ${podNamespace}/${podName} is not known`,
+      { cause },
+    );
+  }
 }
 
 /** The last moment at which nothing has changed: what is needed for the way back is on disk after this. */

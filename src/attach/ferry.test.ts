@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { openSync } from "node:fs";
 import { type BareFerry, bareDevice, bareFerry, sandboxOf } from "../../test/lab/bare-ferry.ts";
+import { claimDevice } from "../claims/testing.ts";
 import { describeError } from "../lib/errors.ts";
 
 let place: BareFerry;
@@ -66,4 +67,24 @@ test("Ferry.attachSandbox() tells why the attach failed, also when the way back 
   expect(failed.map(describeError)).toEqual([
     "cannot attach pci-0000-3b-00-1 of claim ns/c to pod ns/p: the card is on fire; nor could it be brought home: the fire has spread",
   ]);
+});
+
+test("Ferry.attachSandbox() leaves a device in its pod when the pod's links cannot be listed now", async () => {
+  const told: string[] = [];
+  using busy = bareFerry(
+    { attachFailed: () => void told.push("attachFailed"), cameHome: () => void told.push("cameHome") },
+    {
+      holdNetns: async () => ({ fd: openSync("/dev/null", "r"), inode: 1 }),
+      listLinks: () => Promise.reject(new Error("interrupted by changes")),
+    },
+  );
+  const record = claimDevice({ sandboxId: "s1", state: "attached" });
+  busy.store.putDurably([record]);
+  busy.ferry.writeReceipt("claim");
+  const { failed } = await busy.ferry.attachSandbox(sandboxOf("s1"), true);
+  busy.held.release("s1");
+  expect(failed.map(describeError)).toEqual([
+    "whether eth1 of claim ns/c is still in pod ns/p is not known: interrupted by changes",
+  ]);
+  expect([busy.store.get(record), busy.receipts.claims(), told]).toEqual([record, ["claim"], []]);
 });

@@ -106,7 +106,7 @@ export class Ferry implements AsyncDisposable {
       } catch (error) {
         failed.push(asError(error));
         this.#parts.log.error("attach failed", { ...logFields(record), sandboxId: sandbox.id, error });
-        this.#parts.observer.attachFailed?.(record, asError(error));
+        if (!isThere(record, sandbox)) this.#parts.observer.attachFailed?.(record, asError(error));
       }
     };
     for (const record of this.#parts.store.ofPod(sandbox.podUid)) {
@@ -141,7 +141,7 @@ export class Ferry implements AsyncDisposable {
   }
 
   #told(before: ClaimDevice, result: ClaimDevice, sandbox: SandboxRef, late: boolean): ClaimDevice {
-    if (before.state === "attached" && before.attachment?.sandboxId === sandbox.id) return result;
+    if (isThere(before, sandbox)) return result;
     const line = { ...logFields(result), sandboxId: sandbox.id, ifname: result.plan.ifname };
     if (late) this.#parts.log.warn("device attached late: its pod was running without it", line);
     else this.#parts.log.info("device attached", line);
@@ -182,6 +182,10 @@ export class Ferry implements AsyncDisposable {
       return [asError(error)];
     }
   }
+}
+
+function isThere({ state, attachment }: ClaimDevice, sandbox: SandboxRef): boolean {
+  return state === "attached" && attachment?.sandboxId === sandbox.id;
 }
 
 function throwTogether(failures: readonly Error[]): void {
