@@ -1,6 +1,6 @@
 /** A claim's way into the store: everything that is slow or can be refused happens here, long before the hook. */
 
-import { baseRequest, type ClaimDevice } from "../claims/record.ts";
+import { baseRequest, type ClaimDevice, type DeviceKey, keyText } from "../claims/record.ts";
 import type { ClaimStore } from "../claims/store.ts";
 import { isSubInterface, wantsDhcp } from "../config/interface-rules.ts";
 import type { NetworkConfig } from "../config/network-config.ts";
@@ -87,7 +87,7 @@ export async function prepareClaim(
     const wantsChild = isSubInterface(allocated.config.interface ?? {});
     checkNotAway(allocated.device, wantsChild, othersOf(parts.store, claim));
   }
-  await leaveOtherPods(parts, claim, pod);
+  await leaveEarlier(parts, claim, pod);
   return parts.ferry.whilePodRests(pod.uid, async () => {
     const records: ClaimDevice[] = [];
     const others = parts.store.ofPod(pod.uid).filter((record) => record.claimUid !== claim.uid);
@@ -100,6 +100,7 @@ export async function prepareClaim(
       const entering = pod.hostNetwork ? records.find(({ plan }) => entersNamespace(plan)) : undefined;
       if (entering !== undefined) throw new ClaimError(hostNetworkSentence(entering));
       checkVrfs([...others, ...records]);
+      checkStillHome(parts.store, records);
       parts.store.putDurably(records);
     } catch (error) {
       await parts.leases.release(records.filter((record) => parts.store.get(record)?.lease === undefined));
@@ -145,10 +146,38 @@ async function freeFromOthers(
   }
 }
 
-/** The claim was another pod's before: a device is in one pod at a time. */
-async function leaveOtherPods(parts: PrepareParts, claim: AllocatedClaim, pod: ConsumerPod): Promise<void> {
-  const before = parts.store.ofClaim(claim.uid).filter((record) => record.podUid !== pod.uid);
-  if (before.some((record) => record.attachment !== undefined)) await parts.ferry.detachClaim(claim.uid);
+/** The claim was another pod's before, or had other devices: what is not this pod's comes home, or is forgotten. */
+async function leaveEarlier(
+  { ferry, store, leases }: PrepareParts,
+  claim: AllocatedClaim,
+  pod: ConsumerPod,
+): Promise<void> {
+  const given = new Set(claim.devices.map((allocated) => keyText(keyOf(claim, allocated))));
+  const known = store.ofClaim(claim.uid);
+  const earlier = known.filter((record) => !given.has(keyText(record)));
+  if (earlier.length > 0)
+    await ferry.endClaim(claim.uid, async () => {
+      await leases.release(earlier);
+      store.removeDevices(earlier);
+    });
+  else if (known.some((record) => record.podUid !== pod.uid && record.attachment !== undefined))
+    await ferry.detachClaim(claim.uid);
+}
+
+function keyOf(claim: AllocatedClaim, { request, device, shareId = "" }: AllocatedDevice): DeviceKey {
+  return { claimUid: claim.uid, request, device, shareId };
+}
+
+/** The pod that had the claim before may have taken a device meanwhile: its record is all that knows the way back. */
+function checkStillHome(store: ClaimStore, records: readonly ClaimDevice[]): void {
+  for (const record of records) {
+    const now = store.get(record);
+    if (record.attachment !== undefined || now?.attachment === undefined) continue;
+    const { device, claimNamespace, claimName, podNamespace, podName } = now;
+    throw new ClaimError(
+      `device ${device} of claim ${claimNamespace}/${claimName} went into pod ${podNamespace}/${podName} while it was prepared for pod ${record.podNamespace}/${record.podName}: the kubelet tries again`,
+    );
+  }
 }
 
 async function planDevice(
@@ -159,12 +188,7 @@ async function planDevice(
   others: readonly ClaimDevice[],
   signal: AbortSignal,
 ): Promise<ClaimDevice> {
-  const key = {
-    claimUid: claim.uid,
-    request: allocated.request,
-    device: allocated.device,
-    shareId: allocated.shareId ?? "",
-  };
+  const key = keyOf(claim, allocated);
   const known = parts.store.get(key);
   if (known?.attachment !== undefined) return known;
   const device = await parts.findDevice(allocated.device, signal);

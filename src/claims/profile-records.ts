@@ -85,11 +85,16 @@ export class ProfileRecords {
     this.#keep(record);
   }
 
-  /** All that the claim holds is to be given back. Runs within the caller's durable write, if it is in one. */
-  releaseClaim(claimUid: string): void {
-    this.#db.query("UPDATE profiles SET released = 1 WHERE claim_uid = ?").run(claimUid);
-    const records = this.ofClaim(claimUid);
-    for (const record of records) this.#keep({ ...record, released: true });
+  /** They are to be given back. Runs within the caller's durable write, if it is in one. */
+  release(records: readonly ProfileRecord[]): void {
+    const update = this.#db.query(
+      "UPDATE profiles SET released = 1 WHERE claim_uid = ? AND request = ? AND device = ? AND share_id = ?",
+    );
+    for (const record of records) {
+      const { claimUid, request, device, shareId } = record;
+      update.run(claimUid, request, device, shareId);
+      this.#keep({ ...record, released: true });
+    }
     if (records.length > 0) this.onReleased();
   }
 

@@ -53,6 +53,20 @@ test("ClaimStore.removeClaim() forgets all devices of one claim", () => {
   expect(store.records.map((record) => record.claimUid)).toEqual(["other"]);
 });
 
+test("ClaimStore.removeDevices() forgets devices of a claim, and has their profiles to be released", () => {
+  const [gone, stays] = [claimDevice({}), claimDevice({ device: "eth2" })];
+  {
+    using store = ClaimStore.open(path(), "boot");
+    store.put([gone, stays]);
+    for (const { claimUid, request, device, shareId } of [gone, stays])
+      store.profiles.put({ claimUid, request, device, shareId, held: "{}", released: false });
+    store.removeDevices([gone]);
+  }
+  using store = ClaimStore.open(path(), "boot");
+  expect(store.records).toEqual([stays]);
+  expect(store.profiles.released.map(({ device }) => device)).toEqual([gone.device]);
+});
+
 test("ClaimStore.open() refuses a store that another process owns", () => {
   using _first = ClaimStore.open(path(), "boot");
   const child = Bun.spawnSync([

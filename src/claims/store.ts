@@ -120,10 +120,24 @@ export class ClaimStore implements Disposable {
     this.#durably(() =>
       this.#db.transaction(() => {
         this.#db.query("DELETE FROM devices WHERE claim_uid = ?").run(claimUid);
-        this.profiles.releaseClaim(claimUid);
+        this.profiles.release(this.profiles.ofClaim(claimUid));
       })(),
     );
     for (const record of this.ofClaim(claimUid)) this.#records.delete(keyText(record));
+  }
+
+  /** Forgets these devices, and has their profiles to be released, durably and at once. */
+  removeDevices(records: readonly DeviceKey[]): void {
+    const remove = this.#db.query(
+      "DELETE FROM devices WHERE claim_uid = ? AND request = ? AND device = ? AND share_id = ?",
+    );
+    this.#durably(() =>
+      this.#db.transaction(() => {
+        for (const { claimUid, request, device, shareId } of records) remove.run(claimUid, request, device, shareId);
+        this.profiles.release(records.flatMap((key) => this.profiles.get(key) ?? []));
+      })(),
+    );
+    for (const record of records) this.#records.delete(keyText(record));
   }
 
   /** Standalone allocations by claim UID, as JSON text. */
