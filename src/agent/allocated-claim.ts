@@ -1,4 +1,4 @@
-import type { AllocatedClaim } from "../attach/prepare.ts";
+import type { AllocatedClaim } from "../attach/allocated.ts";
 import type { Authority } from "../config/authority.ts";
 import type { ConfigEntry } from "../config/merge.ts";
 import { ClaimError } from "../lib/errors.ts";

@@ -1,6 +1,7 @@
 /** What the kubelet asks for, answered from the API server at Prepare and from the store at Unprepare. */
 
-import { type ConsumerPod, endClaim, type PrepareParts, prepareClaim } from "../attach/prepare.ts";
+import type { ConsumerPod } from "../attach/allocated.ts";
+import { endClaim, type PrepareParts, prepareClaim } from "../attach/prepare.ts";
 import { cdiDeviceId } from "../cdi/receipt.ts";
 import { baseRequest, type ClaimDevice } from "../claims/record.ts";
 import type { Authority } from "../config/authority.ts";

@@ -1,6 +1,6 @@
 /** The configuration of each device of a claim with what stands under it: its provider's, and its profile's. */
 
-import type { AllocatedClaim, AllocatedDevice, ConsumerPod } from "../attach/prepare.ts";
+import type { AllocatedClaim, AllocatedDevice, ConsumerPod } from "../attach/allocated.ts";
 import { findPublished } from "../attach/recognise.ts";
 import type { ClaimStore } from "../claims/store.ts";
 import type { NetworkConfig } from "../config/network-config.ts";

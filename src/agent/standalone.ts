@@ -1,6 +1,7 @@
 /** The standalone mode: claims from files, bound by our own allocator, named by pods in an annotation. */
 
-import { type ConsumerPod, prepareClaim } from "../attach/prepare.ts";
+import type { ConsumerPod } from "../attach/allocated.ts";
+import { prepareClaim } from "../attach/prepare.ts";
 import type { Condition } from "../http/app.ts";
 import { ClaimError } from "../lib/errors.ts";
 import { KeyedMutex } from "../lib/keyed-mutex.ts";

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { type BareFerry, bareFerry, NODE, sandboxOf } from "../../test/lab/bare-ferry.ts";
 import type { Kernel } from "../kernel/calls.ts";
-import { type AllocatedClaim, prepareClaim } from "./prepare.ts";
+import type { AllocatedClaim } from "./allocated.ts";
+import { prepareClaim } from "./prepare.ts";
 
 /** A node with two RDMA devices that have no links, in shared mode: nothing moves. */
 const names = ["rxe0", "rxe1"];
