@@ -26,7 +26,7 @@ import { createHttpApp } from "./http/app.ts";
 import { serveHttp } from "./http/serve.ts";
 import type { Device } from "./inventory/device.ts";
 import { Inventory } from "./inventory/inventory.ts";
-import { loadPciNames } from "./inventory/pci-ids.ts";
+import { inventoryOptions } from "./inventory/options.ts";
 import { type KernelWorkers, type StartKernelOptions, startKernel } from "./kernel/client.ts";
 import { bootId } from "./lib/boot-id.ts";
 import { systemClock } from "./lib/clock.ts";
@@ -82,13 +82,7 @@ export async function runAgent(
   const inventory: Inventory = new Inventory({
     scan: (signal) =>
       kernel.scan.scan({ sysfsRoot: config.sysfsRoot, procRoot: config.procRoot, routeTo: [...routeTo] }, signal),
-    options: {
-      domain: config.driverName,
-      moveIbInterfaces: config.moveIbInterfaces,
-      listAttributes: config.featureGates.DRAListTypeAttributes,
-      offerVfio: config.offerVfio,
-      pciNames: loadPciNames(process.env["PCIDB_PATH"]),
-    },
+    options: inventoryOptions(config, process.env["PCIDB_PATH"]),
     enrich: (devices, facts) => providers.enrich(devices, facts),
     filter: (device) => filter(device.attributes).keep,
     sharing: { isShareable, maxShares: config.maxShares },

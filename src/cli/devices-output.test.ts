@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { parse } from "yaml";
 import type { Device } from "../inventory/device.ts";
-import { formatDevices } from "./devices-output.ts";
+import { formatDevices, formatLeftOut, formatTables } from "./devices-output.ts";
 
 const DEVICES: Device[] = [
   {
@@ -31,8 +31,8 @@ const DEVICES: Device[] = [
   },
 ];
 
-test("formatDevices() prints a table", () => {
-  expect(formatDevices(DEVICES, "table", "dra.net").split("\n")).toEqual([
+test("formatTables() prints a table", () => {
+  expect(formatTables(DEVICES, "table", "dra.net").split("\n")).toEqual([
     "NAME              IFNAME  TYPE  STATE  MTU   PCI           NUMA  RDMA    ADDRESSES",
     "eth1              eth1    veth  up     9000  -             -     no      10.0.0.2/24,2001:db8::2/64",
     "pci-0000-3b-00-0  -       -     -      -     0000:3b:00.0  1     mlx5_0  -",
@@ -40,19 +40,35 @@ test("formatDevices() prints a table", () => {
   ]);
 });
 
-test("formatDevices() prints more columns when wide, and no control characters", () => {
-  const text = formatDevices(DEVICES, "wide", "dra.net");
+test("formatTables() prints more columns when wide, and no control characters", () => {
+  const text = formatTables(DEVICES, "wide", "dra.net");
   expect(text.split("\n")).toHaveLength(4);
   expect(text).toContain("rack?7");
   expect(text).toContain("pci0000:3a");
 });
 
-test("formatDevices() prints a header alone when there is no device", () => {
-  expect(formatDevices([], "table", "dra.net")).toBe("NAME  IFNAME  TYPE  STATE  MTU  PCI  NUMA  RDMA  ADDRESSES\n");
+test("formatTables() prints a header alone when there is no device", () => {
+  expect(formatTables([], "table", "dra.net")).toBe("NAME  IFNAME  TYPE  STATE  MTU  PCI  NUMA  RDMA  ADDRESSES\n");
 });
 
 test("formatDevices() gives what is published as JSON and YAML, without the node's own identity", () => {
   const published = DEVICES.map(({ name, attributes }) => ({ name, attributes }));
-  expect(JSON.parse(formatDevices(DEVICES, "json", "dra.net"))).toEqual(published);
-  expect(parse(formatDevices(DEVICES, "yaml", "dra.net"))).toEqual(published);
+  expect(JSON.parse(formatDevices(DEVICES, "json"))).toEqual(published);
+  expect(parse(formatDevices(DEVICES, "yaml"))).toEqual(published);
+});
+
+test("formatLeftOut() prints a row for each reason", () => {
+  const absent = [
+    { name: "br0", why: "is of a kind" },
+    { name: "eth0", why: "is the uplink" },
+    { name: "br1", why: "is of a kind" },
+  ];
+  expect(formatLeftOut(absent).split("\n")).toEqual([
+    "",
+    "NOT OFFERED, SINCE IT  NAMES",
+    "is of a kind           br0 br1",
+    "is the uplink          eth0",
+    "",
+  ]);
+  expect(formatLeftOut([])).toBe("");
 });

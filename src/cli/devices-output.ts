@@ -2,9 +2,8 @@
 
 import { stringify } from "yaml";
 import type { AttributeValue, Device } from "../inventory/device.ts";
+import type { LeftOut } from "../inventory/left-out.ts";
 import { formatTable } from "./table.ts";
-
-export type DevicesFormat = "table" | "wide" | "json" | "yaml";
 
 type Column = readonly [title: string, value: (attribute: (id: string) => string, device: Device) => string];
 
@@ -33,18 +32,24 @@ const WIDE: readonly Column[] = [
   ["ALIAS", (attribute) => attribute("alias")],
 ];
 
-/** `domain` is the one of the driver's attributes, `dra.net`. JSON and YAML hold what is published: name and attributes. */
-export function formatDevices(devices: readonly Device[], format: DevicesFormat, domain: string): string {
-  switch (format) {
-    case "json":
-      return `${JSON.stringify(devices.map(published), null, 2)}\n`;
-    case "yaml":
-      return stringify(devices.map(published));
-    case "table":
-      return formatColumns(TABLE, devices, domain);
-    case "wide":
-      return formatColumns(WIDE, devices, domain);
-  }
+/** What is published: name and attributes. */
+export function formatDevices(devices: readonly Device[], format: "json" | "yaml"): string {
+  return format === "json" ? `${JSON.stringify(devices.map(published), null, 2)}\n` : stringify(devices.map(published));
+}
+
+/** For people. `domain` is the one of the driver's attributes, `dra.net`. */
+export function formatTables(devices: readonly Device[], format: "table" | "wide", domain: string): string {
+  return formatColumns(format === "wide" ? WIDE : TABLE, devices, domain);
+}
+
+/** One row for each reason; nothing where nothing is left out. */
+export function formatLeftOut(absent: readonly LeftOut[]): string {
+  if (absent.length === 0) return "";
+  const rows = [...Map.groupBy(absent, ({ why }) => why)].map(([why, some]) => [
+    why,
+    some.map(({ name }) => name).join(" "),
+  ]);
+  return `\n${formatTable([["NOT OFFERED, SINCE IT", "NAMES"], ...rows])}`;
 }
 
 function published({ name, attributes }: Device): Pick<Device, "name" | "attributes"> {

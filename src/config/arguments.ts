@@ -28,7 +28,10 @@ export function readArguments(argv: readonly string[], known: ReadonlyMap<string
     if (name === undefined) throw new ConfigError(arg, "is not a flag; write --name or --name=value");
     const isBoolean = known.get(name);
     if (isBoolean === undefined)
-      throw new ConfigError(dashed(name), `is not a flag of netferry${suggestion(name, known.keys(), dashed)}`);
+      throw new ConfigError(
+        dashed(name),
+        `is not a flag of netferry${suggestion(name, known.keys(), dashed) || ": see netferry help"}`,
+      );
     const value = found?.[2] ?? (isBoolean ? "true" : rest.shift());
     if (value === undefined) throw new ConfigError(dashed(name), "needs a value");
     if (isBoolean && found?.[2] === undefined && /^(true|false)$/i.test(rest[0] ?? "")) {

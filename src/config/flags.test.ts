@@ -127,7 +127,7 @@ describe("parseCommandLine() names the flag and what is wrong when", () => {
       ["--inventory-pol-burst=3"],
       "--inventory-pol-burst: is not a flag of netferry (did you mean --inventory-poll-burst?)",
     ],
-    [["--quite-another-thing"], "--quite-another-thing: is not a flag of netferry"],
+    [["--quite-another-thing"], "--quite-another-thing: is not a flag of netferry: see netferry help"],
     [["--inventory-poll-burst=many"], '--inventory-poll-burst: "many" is not a whole number'],
     [
       ["--inventory-min-poll-interval", "2"],
@@ -230,6 +230,7 @@ describe("parseCommandLine() with a command", () => {
       config: { strictClaims: true, claimMaySet: ["ethtool"] },
     });
     expect(parseCommandLine(["version"])).toEqual({ command: "version" });
+    expect(parseCommandLine(["--version"])).toEqual({ command: "version" });
     expect(parseCommandLine(["demo"]).command).toBe("demo");
   });
 

@@ -46,6 +46,7 @@ const KNOWN: ReadonlyMap<string, boolean> = new Map([
   ["filename", false],
   ["o", false],
   ["output", false],
+  ["version", true],
   ["help", true],
   ["h", true],
 ]);
@@ -57,9 +58,11 @@ const DRANET_EXECUTABLE = "/dranet";
 export function parseCommandLine(argv: readonly string[]): CommandLine {
   const { flags, words } = readArguments(argv[0] === DRANET_EXECUTABLE ? argv.slice(1) : argv, KNOWN);
   if (flags.has("help") || flags.has("h")) return { command: "help", text: helpText() };
+  if (flags.has("version")) return { command: "version" };
   const [word = "run", surplus] = words;
   const command = COMMANDS.find((known) => known === word);
-  if (command === undefined) throw new ConfigError(word, `is not a command of netferry${suggestion(word, COMMANDS)}`);
+  if (command === undefined)
+    throw new ConfigError(word, `is not a command of netferry${suggestion(word, COMMANDS) || ": see netferry help"}`);
   if (surplus !== undefined) throw new ConfigError(surplus, `is one word too many after ${command}`);
   if (command === "help") return { command, text: helpText() };
   const files = parseFiles(command, [...(flags.get("f") ?? []), ...(flags.get("filename") ?? [])]);

@@ -10,7 +10,7 @@ import type { InventoryFacts, LinkPrograms } from "./facts.ts";
 import { linkAttributes, type SriovRole } from "./link-attributes.ts";
 import { locationsByIndex, mainLinks } from "./main-link.ts";
 import { linkDeviceName, pciDeviceName, uniqueName } from "./names.ts";
-import { isIpoib, isOfferedFunction, isOfferedLink, VFIO_PCI } from "./offered.ts";
+import { functionProblem, isIpoib, linkProblem, VFIO_PCI } from "./offered.ts";
 import { bottomLink } from "./parent-link.ts";
 import { functionAttributes, placeAttributes } from "./pci-attributes.ts";
 import type { PciNames } from "./pci-ids.ts";
@@ -82,7 +82,7 @@ class Scan {
 
   /** Functions of the PCI bus, each with its main link. */
   functions(): Device[] {
-    const offered = this.#facts.pci.filter((device) => isOfferedFunction(device, this.#options));
+    const offered = this.#facts.pci.filter((device) => functionProblem(device, this.#options) === undefined);
     return offered.flatMap((device) => {
       const main = this.#links.get(this.#main.get(device.address) ?? -1);
       if (main === undefined) return this.#isElsewhere(device) ? [] : this.#bareFunction(device);
@@ -112,7 +112,7 @@ class Scan {
   }
 
   #isOffered(link: Link): boolean {
-    return isOfferedLink(link, this.#locations.get(link.ifindex), this.#options);
+    return linkProblem(link, this.#locations.get(link.ifindex), this.#options) === undefined;
   }
 
   #isMainOfFunction(link: Link): boolean {

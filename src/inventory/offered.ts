@@ -29,16 +29,18 @@ const ARPHRD_INFINIBAND = 32;
 /** Drivers that give a function to user space or to a guest: it has neither a link nor an RDMA device to hand over. */
 const PASS_THROUGH_DRIVERS: ReadonlySet<string> = new Set(["uio_pci_generic", "igb_uio", "pci-stub"]);
 
-export function isOfferedLink(
+/** Why the link cannot be offered, as the end of a sentence about it; `undefined` where it can. */
+export function linkProblem(
   link: Link,
   location: LinkLocation | undefined,
   options: { readonly moveIbInterfaces: boolean },
-): boolean {
-  if ((link.flags & IFF_LOOPBACK) !== 0 || PLUMBING.has(link.ifname)) return false;
-  // The switch side of a VF or subfunction: whoever takes it away cuts the other one off.
-  if (isRepresentorPort(location?.physPortName)) return false;
-  if (isNetnsImmutable(link)) return false;
-  return options.moveIbInterfaces || !isIpoib(link);
+): string | undefined {
+  if ((link.flags & IFF_LOOPBACK) !== 0) return "is a loopback link, and every pod has its own";
+  if (PLUMBING.has(link.ifname)) return "is plumbing of Docker or Cilium";
+  if (isRepresentorPort(location?.physPortName))
+    return "is the switch side of a VF or subfunction, which would be cut off without it";
+  if (isNetnsImmutable(link)) return "is of a kind that the kernel moves to no other namespace";
+  return options.moveIbInterfaces || !isIpoib(link) ? undefined : "stays, as --move-ib-interfaces=false says";
 }
 
 /** The kernel's word where it gives one, else what is known of the kind. */
@@ -51,10 +53,14 @@ export function isIpoib(link: Link): boolean {
   return link.kind === "ipoib" || link.arpType === ARPHRD_INFINIBAND;
 }
 
-/** With `offerVfio` those too that the administrator bound to vfio-pci. */
-export function isOfferedFunction(device: PciDevice, { offerVfio }: { readonly offerVfio?: boolean }): boolean {
-  if (device.driver === VFIO_PCI) return offerVfio === true;
-  return device.driver !== undefined && !PASS_THROUGH_DRIVERS.has(device.driver);
+/** The same for a function of the PCI bus. */
+export function functionProblem(
+  { driver }: Pick<PciDevice, "driver">,
+  { offerVfio }: { readonly offerVfio?: boolean },
+): string | undefined {
+  if (driver === undefined) return "has no driver";
+  if (driver === VFIO_PCI) return offerVfio === true ? undefined : "is bound to vfio-pci, and --offer-vfio is not set";
+  return PASS_THROUGH_DRIVERS.has(driver) ? "is bound to a driver that gives it to user space" : undefined;
 }
 
 export const VFIO_PCI = "vfio-pci";
