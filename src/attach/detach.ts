@@ -39,7 +39,6 @@ export async function bringHome(parts: AttachParts, record: ClaimDevice): Promis
   const rdmaProblems = await bringRdmaHome(parts, away, () => namespaceOf(parts, away.attachment));
   const linkProblems = hasLink(away) ? await bringLinkHome(parts, away) : await bringFunctionHome(parts, away);
   const problems = linkProblems && [...rdmaProblems, ...linkProblems, ...(await settleRdma(parts, away))];
-  faultPoint("detach.rdmaSettled");
   faultPoint("detach.restored");
   const home = atHome(record);
   parts.store.put([home]);

@@ -7,6 +7,7 @@ import { bringHome } from "./detach.ts";
 import { type AttachParts, logFields, type SandboxRef } from "./parts.ts";
 import { receiptOf } from "./receipt-of.ts";
 import { awaitSlaac, SLAAC_READY_TIMEOUT_MS } from "./slaac.ts";
+import { makeOwed } from "./software-rdma.ts";
 
 export type AttachOutcome = { readonly attached: readonly ClaimDevice[]; readonly failed: readonly Error[] };
 
@@ -75,6 +76,11 @@ export class Ferry implements AsyncDisposable {
       await forget();
     };
     await podUids.reduceRight((task, podUid) => () => this.#pods.run(podUid, task), end)();
+  }
+
+  /** RDMA devices that could not be made when their link came home. Answers whether none is left that could be made. */
+  makeOwedRdma(): Promise<boolean> {
+    return makeOwed(this.#parts);
   }
 
   /** Runs `task` while nothing else happens to this pod. */

@@ -8,10 +8,12 @@ import type { HeldNetns, Kernel, NetnsRef } from "../kernel/calls.ts";
 import { ClaimError, describeError } from "../lib/errors.ts";
 import { faultPoint } from "../lib/fault.ts";
 import { hasErrno } from "./gone.ts";
+import { logFields } from "./parts.ts";
 import { withNodes } from "./plan-rdma.ts";
 import { findRdma } from "./recognise-rdma.ts";
+import { makeAtHome, type SoftwareRdmaParts } from "./software-rdma.ts";
 
-type RdmaKernel = Pick<Kernel, "readRdma" | "rdmaNodes" | "moveRdma" | "renameRdma" | "addRdmaLink" | "deleteRdmaLink">;
+type RdmaKernel = SoftwareRdmaParts["kernel"] & Pick<Kernel, "rdmaNodes" | "moveRdma" | "renameRdma">;
 interface RdmaParts {
   readonly kernel: RdmaKernel;
 }
@@ -32,13 +34,13 @@ export async function attachRdma(
   record: AwayDevice,
   netns: HeldNetns | undefined,
 ): Promise<AwayDevice> {
-  const { rdma } = record.plan;
+  const { rdma, ifname } = record.plan;
   if (rdma === undefined) return record;
   const inPod: NetnsRef = netns === undefined ? "host" : { fd: netns.fd };
   const shown: NetnsRef = rdma.moves ? inPod : "host";
-  if ((await find(kernel, rdma, shown)) === undefined) await bringThere(kernel, record, rdma, inPod);
+  if ((await find(kernel, rdma, shown, ifname)) === undefined) await bringThere(kernel, record, rdma, inPod);
   faultPoint("attach.rdmaMoved");
-  const found = await find(kernel, rdma, shown);
+  const found = await find(kernel, rdma, shown, ifname);
   if (found === undefined) throw new ClaimError(goneSentence(rdma));
   const { nodes, missing } = await kernel.rdmaNodes({ netns: shown, name: found.name, types: rdma.nodeTypes });
   if (missing.includes("uverbs"))
@@ -47,11 +49,11 @@ export async function attachRdma(
 }
 
 async function bringThere(kernel: RdmaKernel, { plan }: AwayDevice, rdma: RdmaPlan, inPod: NetnsRef): Promise<void> {
-  let atHome = await find(kernel, rdma, "host");
+  let atHome = await find(kernel, rdma, "host", plan.ifname);
   if (atHome === undefined && rdma.kind !== undefined && plan.ifname !== undefined) {
     await kernel.addRdmaLink({ netns: inPod, name: rdma.name, kind: rdma.kind, ifname: plan.ifname });
     faultPoint("attach.rdmaMade");
-    atHome = await find(kernel, rdma, "host");
+    atHome = await find(kernel, rdma, "host", plan.ifname);
   }
   if (atHome === undefined) throw new ClaimError(goneSentence(rdma));
   if (rdma.moves) await kernel.moveRdma({ from: "host", name: atHome.name, to: inPod });
@@ -85,32 +87,35 @@ export async function bringRdmaHome(
 }
 
 /** After the link: the device has its name again, and one in software stands on its link. Answers what did not come back. */
-export async function settleRdma(
-  { kernel }: RdmaParts,
-  { plan: { rdma }, attachment }: AwayDevice,
-): Promise<readonly string[]> {
-  if (rdma === undefined || !(rdma.moves || rdma.kind !== undefined)) return [];
+export async function settleRdma(parts: RdmaParts & SoftwareRdmaParts, record: AwayDevice): Promise<readonly string[]> {
+  const { rdma } = record.plan;
+  const ifname = record.attachment.snapshot?.link.ifname;
+  if (rdma === undefined) return [];
+  if (rdma.kind === undefined || ifname === undefined) return rdma.moves ? await renameBack(parts, rdma) : [];
+  const { name, nodeGuid, kind } = rdma;
+  const device = { ifname, name, kind, ...(nodeGuid === undefined ? {} : { nodeGuid }) };
+  return makeAtHome(parts, device, logFields(record));
+}
+
+async function renameBack({ kernel }: RdmaParts, rdma: RdmaPlan): Promise<readonly string[]> {
   const found = await find(kernel, rdma, "host");
-  const ifname = attachment.snapshot?.link.ifname;
+  if (found === undefined || found.name === rdma.name) return [];
   try {
-    if (rdma.kind === undefined || ifname === undefined) {
-      if (found !== undefined && found.name !== rdma.name)
-        await kernel.renameRdma({ name: found.name, newName: rdma.name });
-    } else if (found?.ports.every((port) => port.ifname !== ifname) !== false) {
-      if (found !== undefined) await kernel.deleteRdmaLink({ netns: "host", name: found.name });
-      await kernel.addRdmaLink({ netns: "host", name: rdma.name, kind: rdma.kind, ifname });
-    }
+    await kernel.renameRdma({ name: found.name, newName: rdma.name });
     return [];
   } catch (error) {
-    // One that the kernel has begun to destroy keeps its name for a moment.
     if (hasErrno(error, "EEXIST"))
-      throw new ClaimError(`RDMA device ${rdma.name} cannot be made on ${ifname} again yet`, { cause: error });
+      throw new ClaimError(
+        `RDMA device ${found.name} cannot have its name ${rdma.name} back while another one has it: rename that one`,
+        { cause: error },
+      );
     return [`RDMA device ${rdma.name}: ${describeError(error)}`];
   }
 }
 
-async function find(kernel: RdmaKernel, rdma: RdmaPlan, netns: NetnsRef) {
-  return findRdma(rdma, (await kernel.readRdma({ netns })).devices);
+/** `ifname` is that of its link there. */
+async function find(kernel: RdmaKernel, rdma: RdmaPlan, netns: NetnsRef, ifname?: string) {
+  return findRdma(rdma, (await kernel.readRdma({ netns })).devices, ifname);
 }
 
 function goneSentence({ name }: RdmaPlan): string {

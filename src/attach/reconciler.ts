@@ -23,7 +23,10 @@ export interface ReconcilerParts {
   readonly onRun: (reason: string) => void;
 }
 
-/** Compares and repairs at start, after each connect of the runtime, when a namespace file vanishes, and on a timer. */
+/**
+ * Compares and repairs at start, after each connect of the runtime, when a namespace file vanishes, when an RDMA device
+ * is owed, and on a timer.
+ */
 export class Reconciler implements Disposable {
   readonly #parts: ReconcilerParts;
   readonly #watcher: NetnsWatcher;
@@ -36,6 +39,7 @@ export class Reconciler implements Disposable {
       parts.log.info("network namespace file is gone", { netnsPath: path });
       this.request("netns-gone");
     });
+    parts.store.owedRdma.onOwed = () => this.request("rdma-owed");
   }
 
   /** All sandboxes that the runtime knows; `undefined` when the session is lost. */
@@ -113,6 +117,8 @@ export class Reconciler implements Disposable {
       ok = (await ferry.attachSandbox(sandbox, true)).failed.length === 0 && ok;
       if (signal.aborted) return false;
     }
+    ok = (await ferry.makeOwedRdma()) && ok;
+    if (signal.aborted) return false;
     for (const claimUid of plan.writeReceipts) attempt("write a receipt", claimUid, () => ferry.writeReceipt(claimUid));
     this.watchNamespaces();
     return ok;

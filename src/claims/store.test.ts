@@ -119,3 +119,17 @@ test("ClaimStore keeps every acknowledged row when its process is killed", async
   using store = ClaimStore.open(path(), "boot");
   expect(store.records.length).toBeGreaterThan(acknowledged);
 });
+
+test("ClaimStore keeps owed RDMA devices for the next process, and none for another boot", () => {
+  const device = { ifname: "m0", name: "rxe0", kind: "rxe" } as const;
+  {
+    using store = ClaimStore.open(path(), "boot");
+    store.owedRdma.put(device);
+  }
+  {
+    using store = ClaimStore.open(path(), "boot");
+    expect(store.owedRdma.all()).toEqual([device]);
+  }
+  using store = ClaimStore.open(path(), "after");
+  expect(store.owedRdma.all()).toEqual([]);
+});

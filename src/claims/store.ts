@@ -1,6 +1,7 @@
 import { Database, SQLiteError } from "bun:sqlite";
 import { closeSync, existsSync, mkdirSync, openSync, readSync } from "node:fs";
 import { dirname } from "node:path";
+import { OwedRdmaDevices } from "./owed-rdma.ts";
 import { ProfileRecords } from "./profile-records.ts";
 import { RaisedLinks } from "./raised-links.ts";
 import { atHome, type ClaimDevice, type DeviceKey, keyText } from "./record.ts";
@@ -31,6 +32,7 @@ const SCHEMA = `
 export class ClaimStore implements Disposable {
   readonly profiles: ProfileRecords;
   readonly raisedLinks: RaisedLinks;
+  readonly owedRdma: OwedRdmaDevices;
   readonly #db: Database;
   readonly #bootId: string;
   readonly #records = new Map<string, ClaimDevice>();
@@ -40,6 +42,7 @@ export class ClaimStore implements Disposable {
     this.#bootId = bootId;
     this.profiles = new ProfileRecords(db, (write) => this.#durably(write));
     this.raisedLinks = new RaisedLinks(db, bootId);
+    this.owedRdma = new OwedRdmaDevices(db, bootId);
     for (const row of db.query<{ boot_id: string; record: string }, []>("SELECT boot_id, record FROM devices").all()) {
       const record = JSON.parse(row.record) as ClaimDevice;
       this.#records.set(keyText(record), row.boot_id === bootId ? record : atHome(record));

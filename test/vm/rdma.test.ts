@@ -14,7 +14,7 @@ describe.each(["k73", "k612"] satisfies KernelName[])("kernel %s", (kernel) => {
       // The mode can be changed while there is one namespace only, so it is set when the module is loaded.
       kernelArguments: `ib_core.netns_mode=${mode === "shared" ? 1 : 0}`,
     });
-    await guest.vm.run("modprobe -a dummy macvlan rdma_rxe rdma_ucm ib_umad && modprobe siw || true");
+    await guest.vm.run("modprobe -a dummy macvlan ipvlan rdma_rxe rdma_ucm ib_umad && modprobe siw || true");
     for (const file of GUEST_TESTS) {
       const result = await guest.run(file);
       expect(result.failures).toEqual([]);

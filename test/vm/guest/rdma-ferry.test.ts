@@ -18,7 +18,7 @@ import type { Kernel } from "../../../src/kernel/calls.ts";
 import { kernelCalls } from "../../../src/kernel/serve.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { silentLogger } from "../../../src/lib/log.ts";
-import { HostLinks, hasLink } from "../../lab/links.ts";
+import { HostLinks, hasLink, ip, uniqueName } from "../../lab/links.ts";
 import { TestNetns } from "../../lab/netns.ts";
 import { addRdmaLink, rdma, rdmaLinks } from "../../lab/rdma.ts";
 import { refusal } from "../../lab/refusal.ts";
@@ -122,6 +122,27 @@ else {
     expect(nodes()).toEqual(NODES);
     await ferry.detachSandbox("s1");
     expect(rdmaLinks()).toEqual([`${name}/1 ${ifname}`]);
+  });
+
+  test("a link's RDMA device is not taken for that of the link below, whose address and so GUID it has", async () => {
+    const below = uniqueName("d");
+    const ifname = uniqueName("i");
+    links.run(["link", "add", below, "type", "dummy"], ["link", "del", below]);
+    links.run(["link", "add", "link", below, "name", ifname, "type", "ipvlan"]);
+    for (const [name, on] of [
+      ["below0", below],
+      ["above0", ifname],
+    ] as const) {
+      ip("link", "set", on, "up");
+      rdma("link", "add", name, "type", "rxe", "netdev", on);
+    }
+    const atHome = rdmaLinks().toSorted();
+    expect(atHome).toEqual([`above0/1 ${ifname}`, `below0/1 ${below}`]);
+    await prepare({ ifname, kind: "ipvlan", rdmaName: "above0" }, { interface: { name: "net1" } });
+    expect((await ferry.attachSandbox(sandbox(), false)).failed).toEqual([]);
+    expect(rdmaLinks(pod.path)).toContain("above0/1 net1");
+    await ferry.detachSandbox("s1");
+    expect(rdmaLinks().toSorted()).toEqual(atHome);
   });
 
   const STEPS = ["deleteRdmaLink", "moveLink", "applySteps", "rdmaNodes"] as const;
