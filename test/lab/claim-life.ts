@@ -95,16 +95,6 @@ export function receiptOf(claim: ClaimRef): readonly string[] {
   return [`netferry.dev/dra.net=${claim.uid}-nic`];
 }
 
-/** What the call was refused with. */
-export async function refusal(call: Promise<unknown>): Promise<string> {
-  const answer = await call.then(
-    () => undefined,
-    (error: unknown) => String(error),
-  );
-  if (answer === undefined) throw new Error("the call was not refused");
-  return answer;
-}
-
 /** Link-local addresses leave the tentative state by themselves. */
 export function settled(ifname: string): Promise<void> {
   return eventually(

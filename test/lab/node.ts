@@ -68,6 +68,11 @@ export class TestNode implements AsyncDisposable {
     return join(this.dir, "netferry.db");
   }
 
+  /** The certificate of the authority that the API server's is from. */
+  get authorityFile(): string {
+    return this.#apiLab.authority.certFile;
+  }
+
   get pods(): Pods {
     return this.kubelet.pods;
   }

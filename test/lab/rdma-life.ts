@@ -21,7 +21,7 @@ export interface RdmaClaim extends ClaimRef {
 export class RdmaLife implements AsyncDisposable {
   readonly node: TestNode;
   readonly links = new HostLinks();
-  readonly #pods: Pod[] = [];
+  #pods: readonly Pod[] = [];
 
   constructor(node: TestNode) {
     this.node = node;
@@ -36,7 +36,7 @@ export class RdmaLife implements AsyncDisposable {
   async runPod(claim: RdmaClaim, options: Partial<PodOptions> = {}): Promise<Pod> {
     const { name, podUid: uid, hostNetwork } = claim;
     const pod = await this.node.pods.run({ name, uid, hostNetwork, ...options });
-    this.#pods.push(pod);
+    this.#pods = [...this.#pods, pod];
     return pod;
   }
 
@@ -104,7 +104,7 @@ export class RdmaLife implements AsyncDisposable {
   }
 
   async endPod(pod: Pod, claim: ClaimRef): Promise<void> {
-    this.#pods.splice(this.#pods.indexOf(pod), 1);
+    this.#pods = this.#pods.filter((other) => other !== pod);
     await this.node.kubelet.endPod(pod, [claim]);
   }
 

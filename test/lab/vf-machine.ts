@@ -1,7 +1,7 @@
 /** An emulated machine with the VFs of its first igb port, and a peer at its second. */
 
 import { expect } from "bun:test";
-import { existsSync, readlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readlinkSync } from "node:fs";
 import { eventually } from "../fakes/eventually.ts";
 import { expectHostState, type HostState, hostState } from "./host-state.ts";
 import { deviceName, igbPorts, nameLink, setVfs } from "./igb.ts";
@@ -23,7 +23,6 @@ export class VfMachine implements Disposable {
   }
 
   static async start(count: number): Promise<VfMachine> {
-    writeFileSync("/proc/sys/net/ipv4/ip_forward", "1"); // what the pods' bridge plugin would do with the first pod
     const [pf = "", peer = ""] = igbPorts();
     await nameLink(pf, PF);
     await nameLink(peer, "port1");

@@ -2,10 +2,11 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { eventually } from "../fakes/eventually.ts";
-import { ClaimLife, LATE_LIMIT_MS, receiptOf, refusal } from "../lab/claim-life.ts";
+import { ClaimLife, LATE_LIMIT_MS, receiptOf } from "../lab/claim-life.ts";
 import { expectHostState, type HostState } from "../lab/host-state.ts";
 import { hasLink, uniqueName } from "../lab/links.ts";
 import { TestNode } from "../lab/node.ts";
+import { refusal } from "../lab/refusal.ts";
 
 const START_LIMIT_MS = 180_000;
 const TEST_LIMIT_MS = 60_000;

@@ -3,9 +3,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { eventually } from "../fakes/eventually.ts";
-import { ClaimLife, LATE_LIMIT_MS, receiptOf, refusal } from "../lab/claim-life.ts";
+import { ClaimLife, LATE_LIMIT_MS, receiptOf } from "../lab/claim-life.ts";
 import { hasLink, ip } from "../lab/links.ts";
 import { TestNode } from "../lab/node.ts";
+import { refusal } from "../lab/refusal.ts";
 
 const START_LIMIT_MS = 180_000;
 const TEST_LIMIT_MS = 60_000;

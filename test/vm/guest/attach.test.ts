@@ -4,12 +4,12 @@
  */
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
 import { eventually } from "../../fakes/eventually.ts";
+import { startGuestNode } from "../../lab/guest-node.ts";
 import { expectHostState, type HostState, hostState } from "../../lab/host-state.ts";
 import { deviceName, igbPorts, nameLink, setVfs } from "../../lab/igb.ts";
 import { HostLinks, hasLink, ip, ipJson, uniqueName } from "../../lab/links.ts";
-import { TestNode } from "../../lab/node.ts";
+import type { TestNode } from "../../lab/node.ts";
 import type { Pod } from "../../lab/runtime/pods.ts";
 
 const ADDRESS = "10.71.0.9/24";
@@ -19,11 +19,7 @@ let node: TestNode;
 let links: HostLinks;
 
 beforeAll(async () => {
-  // What the pods' bridge plugin would switch on with the first pod, for all links.
-  writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");
-  // With containerd's usual 2 s a hook would answer before the move is done, as it should, and the test would have to
-  // create its containers twice, as a kubelet does.
-  node = await TestNode.start({ suite: "sid", requestTimeoutMs: 60_000 });
+  node = await startGuestNode();
 });
 afterAll(() => node[Symbol.asyncDispose]());
 beforeEach(() => {

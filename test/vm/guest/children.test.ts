@@ -1,12 +1,12 @@
 /** Runs in an emulated machine: a VLAN and IPVLANs of a device, from the claim to a packet, and what excludes what. */
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
 import { eventually } from "../../fakes/eventually.ts";
 import type { ServerPlace } from "../../lab/dhcp-servers.ts";
+import { startGuestNode } from "../../lab/guest-node.ts";
 import { expectHostState, type HostState, hostState } from "../../lab/host-state.ts";
 import { HostLinks, ip, ipJson, uniqueName, writeSysctl } from "../../lab/links.ts";
-import { TestNode } from "../../lab/node.ts";
+import type { TestNode } from "../../lab/node.ts";
 import { Radvd } from "../../lab/radvd.ts";
 import { refusal } from "../../lab/refusal.ts";
 import type { ClaimRef } from "../../lab/runtime/kubelet.ts";
@@ -16,9 +16,7 @@ let node: TestNode;
 let links: HostLinks;
 
 beforeAll(async () => {
-  // As the pod network's plugin has it from the first pod on.
-  writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");
-  node = await TestNode.start({ suite: "sid", requestTimeoutMs: 60_000 });
+  node = await startGuestNode();
 });
 afterAll(() => node[Symbol.asyncDispose]());
 beforeEach(() => {

@@ -6,13 +6,13 @@
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { eventually } from "../../fakes/eventually.ts";
+import { startGuestNode } from "../../lab/guest-node.ts";
 import { HostLinks, ip } from "../../lab/links.ts";
-import { TestNode } from "../../lab/node.ts";
 import { rdma } from "../../lab/rdma.ts";
 import { refusal } from "../../lab/refusal.ts";
 
 test("an RDMA device that comes, goes and comes again is published so, at once", async () => {
-  await using node = await TestNode.start({ suite: "sid", requestTimeoutMs: 60_000 });
+  await using node = await startGuestNode();
   using links = new HostLinks();
   links.run(["link", "add", "dum0", "type", "dummy"], ["link", "del", "dum0"]);
   ip("link", "set", "dum0", "up");

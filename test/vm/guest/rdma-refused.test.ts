@@ -1,8 +1,9 @@
 /** Runs in an emulated machine whose kernel moves no RDMA device, although they belong to one namespace each. */
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { startGuestNode } from "../../lab/guest-node.ts";
 import { HostLinks, hasLink } from "../../lab/links.ts";
-import { TestNode } from "../../lab/node.ts";
+import type { TestNode } from "../../lab/node.ts";
 import { addRdmaLink, FUNCTION_DEVICE, functionTree, rdma } from "../../lab/rdma.ts";
 import { refusal } from "../../lab/refusal.ts";
 
@@ -10,7 +11,7 @@ let node: TestNode;
 let links: HostLinks;
 
 beforeAll(async () => {
-  node = await TestNode.start({ suite: "sid", requestTimeoutMs: 60_000 });
+  node = await startGuestNode();
 });
 afterAll(() => node[Symbol.asyncDispose]());
 beforeEach(() => {

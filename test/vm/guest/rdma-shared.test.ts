@@ -4,11 +4,12 @@
  */
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { eventually } from "../../fakes/eventually.ts";
 import type { Agent } from "../../lab/agent.ts";
-import { ip } from "../../lab/links.ts";
-import { TestNode } from "../../lab/node.ts";
+import { asPod, startGuestNode } from "../../lab/guest-node.ts";
+import { hasLink, ip } from "../../lab/links.ts";
+import { DRIVER, type TestNode } from "../../lab/node.ts";
 import { addRdmaLink, FUNCTION_DEVICE, functionTree, rdma, rdmaLinks } from "../../lab/rdma.ts";
 import { RdmaLife } from "../../lab/rdma-life.ts";
 import { refusal } from "../../lab/refusal.ts";
@@ -17,20 +18,22 @@ let node: TestNode;
 let life: RdmaLife;
 
 beforeAll(async () => {
-  writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");
-  node = await TestNode.start({ suite: "sid", requestTimeoutMs: 60_000 });
+  node = await startGuestNode();
 });
 afterAll(() => node[Symbol.asyncDispose]());
-beforeEach(() => {
-  life = new RdmaLife(node);
-});
-afterEach(() => life[Symbol.asyncDispose]());
 
 describe("a link with its RDMA device", () => {
-  test("is made again in the pod, works there, and at home", async () => {
+  beforeEach(() => {
+    life = new RdmaLife(node);
+  });
+  afterEach(() => life[Symbol.asyncDispose]());
+
+  test("is made again in the pod, works there, and at home; nobody has it exclusively", async () => {
     const { ifname, name } = addRdmaLink(life.links);
-    const claim = life.claim(ifname);
     await node.agent();
+    const refused = await refusal(node.kubelet.prepare(life.claim(ifname, { config: { rdmaExclusive: true } })));
+    expect(refused).toContain(`claimed with rdmaExclusive, but RDMA devices as ${name} are shared between`);
+    const claim = life.claim(ifname);
     await node.kubelet.prepare(claim);
     const pod = await life.runPod(claim);
     expect(await life.charDevices(await life.launch(pod, "main", claim))).toBe("rdma_cm uverbs");
@@ -74,11 +77,50 @@ describe("a link with its RDMA device", () => {
     },
   );
 
-  test("that was claimed with rdmaExclusive is refused", async () => {
+  test("that cannot be made again at home is made as soon as it can be", async () => {
     const { ifname, name } = addRdmaLink(life.links);
+    const claim = life.claim(ifname);
     await node.agent();
-    const refused = await refusal(node.kubelet.prepare(life.claim(ifname, { config: { rdmaExclusive: true } })));
-    expect(refused).toContain(`claimed with rdmaExclusive, but RDMA devices as ${name} are shared between`);
+    await node.kubelet.prepare(claim);
+    const pod = await life.runPod(claim);
+    const loader = readFileSync("/proc/sys/kernel/modprobe", "utf8");
+    writeFileSync("/proc/sys/kernel/modprobe", "/nowhere"); // else the kernel loads the driver with the first device of it
+    try {
+      expect(Bun.spawnSync(["rmmod", "rdma_rxe"]).success).toBe(true);
+      await life.endPod(pod, claim);
+      expect(hasLink(ifname)).toBe(true);
+      await eventually("an event says so", () =>
+        JSON.stringify(node.api.store.list("/api/v1/namespaces/default/events")).includes(
+          `RDMA device ${name} cannot be made on ${ifname} again yet, and is tried until it is`,
+        ),
+      );
+    } finally {
+      writeFileSync("/proc/sys/kernel/modprobe", loader);
+    }
+    await life.expectAtHome(ifname, name);
+  });
+
+  test("is in the pod with its character devices by NRI, where the runtime sees no receipts", async () => {
+    const { ifname, name } = addRdmaLink(life.links);
+    const { args, env } = asPod(node);
+    // As from DRANET's DaemonSet, which mounts no CDI directory.
+    const agent = await node.agent({ waits: false, args: [...args, "--cdi-dir", "/cdi-of-the-container"], env });
+    await agent.url();
+    await node.kubelet.register(DRIVER);
+    await eventually("it is registered with the runtime", async () => (await agent.readyz()).includes("[+] runtime"));
+    expect(await agent.readyz()).toContain("/cdi-of-the-container is the container's own, not the host's");
+    const claim = life.claim(ifname);
+    const { pod, containerId, cdiDevices } = await node.kubelet.startPod({
+      name: claim.name,
+      uid: claim.podUid,
+      claims: [claim],
+    });
+    expect(cdiDevices).toEqual([]);
+    expect(await life.charDevices(containerId)).toBe("rdma_cm uverbs");
+    expect(await life.charDevices(await node.pods.launch(pod, { name: "neighbour" }))).toBe("");
+    expect(await life.rdmaInPod(pod)).toEqual([`${name}/1 net1`]);
+    await life.endPod(pod, claim);
+    await life.expectAtHome(ifname, name);
   });
 });
 
@@ -87,12 +129,16 @@ describe("an RDMA device without a link", () => {
   let name: string;
   let tree: ReturnType<typeof functionTree>;
   let agent: Agent;
-  beforeEach(async () => {
+  beforeAll(async () => {
+    life = new RdmaLife(node);
     ({ ifname, name } = addRdmaLink(life.links));
     tree = functionTree(name);
     agent = await node.agent({ args: ["--sysfs-root", tree.root] });
   });
-  afterEach(() => tree[Symbol.dispose]());
+  afterAll(async () => {
+    await life[Symbol.asyncDispose]();
+    tree[Symbol.dispose]();
+  });
 
   test("gives its character devices to the container that names it, and its neighbour none", async () => {
     const claim = life.claim(FUNCTION_DEVICE, { config: {} });

@@ -8,10 +8,11 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { eventually } from "../../fakes/eventually.ts";
 import type { Agent } from "../../lab/agent.ts";
+import { startGuestNode } from "../../lab/guest-node.ts";
 import type { HostState } from "../../lab/host-state.ts";
 import { deviceName, igbPorts, vfsOf } from "../../lab/igb.ts";
 import { hasLink, uniqueName } from "../../lab/links.ts";
-import { TestNode } from "../../lab/node.ts";
+import type { TestNode } from "../../lab/node.ts";
 import { driverOf, expectHome, giveState, PEER, PF, pfState, VfMachine, VLAN, vfInfo } from "../../lab/vf-machine.ts";
 
 const MAC = "02:00:00:00:00:77";
@@ -30,7 +31,7 @@ let node: TestNode;
 
 beforeAll(async () => {
   machine = await VfMachine.start(2);
-  node = await TestNode.start({ suite: "sid", requestTimeoutMs: 60_000 });
+  node = await startGuestNode();
 });
 afterAll(async () => {
   await node[Symbol.asyncDispose]();

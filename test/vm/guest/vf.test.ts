@@ -10,6 +10,7 @@ import { FerryLab, type LabAgent } from "../../lab/ferry-lab.ts";
 import type { HostState } from "../../lab/host-state.ts";
 import { hasLink, ip } from "../../lab/links.ts";
 import { TestNetns } from "../../lab/netns.ts";
+import { refusal } from "../../lab/refusal.ts";
 import { driverOf, expectHome, giveState, PF, pfState, VfMachine, vfInfo } from "../../lab/vf-machine.ts";
 
 const MAC = "02:00:00:00:00:77";
@@ -44,13 +45,6 @@ afterEach(async () => {
 
 function ownMac(ifname: string): string {
   return readFileSync(`/sys/class/net/${ifname}/address`, "utf8").trim();
-}
-
-async function refusal(task: Promise<unknown>): Promise<string> {
-  return await task.then(
-    () => "not refused",
-    (error: unknown) => String(error),
-  );
 }
 
 test("a VF without vf settings is reset too, and keeps its address in the pod", async () => {

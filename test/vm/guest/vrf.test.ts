@@ -1,11 +1,11 @@
 /** Runs in an emulated machine, whose kernel has VRFs: links of pods in VRFs, from the claim to a packet that is routed. */
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
 import { eventually } from "../../fakes/eventually.ts";
+import { startGuestNode } from "../../lab/guest-node.ts";
 import { expectHostState, type HostState, hostState } from "../../lab/host-state.ts";
 import { HostLinks, hasLink, ip } from "../../lab/links.ts";
-import { TestNode } from "../../lab/node.ts";
+import type { TestNode } from "../../lab/node.ts";
 import { refusal } from "../../lab/refusal.ts";
 import type { Pod } from "../../lab/runtime/pods.ts";
 
@@ -13,9 +13,7 @@ let node: TestNode;
 let links: HostLinks;
 
 beforeAll(async () => {
-  // The pod network's plugin does so with the first pod, which changes every link of the host.
-  writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");
-  node = await TestNode.start({ suite: "sid", requestTimeoutMs: 60_000 });
+  node = await startGuestNode();
 });
 afterAll(() => node[Symbol.asyncDispose]());
 beforeEach(() => {
