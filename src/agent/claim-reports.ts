@@ -134,6 +134,10 @@ export class ClaimReports implements AttachObserver {
   }
 
   #trouble(record: ClaimDevice, trouble: Trouble): void {
+    const { store } = this.#parts;
+    // A claim that had to make room for another one went without a word.
+    const known = new Set(store.records.map(keyText));
+    for (const key of this.#troubles.keys()) if (!known.has(key)) this.#troubles.delete(key);
     this.#troubles.set(keyText(record), trouble);
     this.#statuses.changed(claimOf(record));
   }

@@ -45,6 +45,8 @@ export class SlaacWatcher implements AttachObserver {
     const { store, log } = this.#parts;
     while (!signal.aborted) {
       const waiting = store.records.filter(isWaiting);
+      const keys = new Set(waiting.map(keyText));
+      for (const key of this.#failing) if (!keys.has(key)) this.#failing.delete(key);
       for (const record of waiting) {
         try {
           await this.#look(record);

@@ -187,10 +187,6 @@ export class Metrics {
     this.#leases.inc({ event });
   }
 
-  setLostLinks(count: number): void {
-    this.#lostLinks.set(count);
-  }
-
   /** The text exposition format of Prometheus, version 0.0.4. */
   render(): Promise<string> {
     return this.#registry.metrics();

@@ -67,6 +67,9 @@ export class SandboxGate implements SandboxHandlers {
     _runtime: RuntimeInfo,
   ): Promise<void> {
     this.#unprepared.clear();
+    // Those that ended while nobody listened do not come again.
+    const ids = new Set(sandboxes.map(({ id }) => id));
+    for (const id of this.#attended) if (!ids.has(id)) this.#attended.delete(id);
     this.#parts.sandboxesKnown?.(sandboxes);
     for (const sandbox of sandboxes) await this.#prepare(sandbox);
     this.#parts.reconciler.setSandboxes(sandboxes);
