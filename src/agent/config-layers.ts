@@ -4,6 +4,7 @@ import type { AllocatedClaim, AllocatedDevice, ConsumerPod } from "../attach/all
 import { findPublished } from "../attach/recognise.ts";
 import type { ClaimStore } from "../claims/store.ts";
 import type { NetworkConfig } from "../config/network-config.ts";
+import { overlay } from "../config/overlay.ts";
 import type { Device } from "../inventory/device.ts";
 import type { Kernel } from "../kernel/calls.ts";
 import { ClaimError } from "../lib/errors.ts";
@@ -55,7 +56,9 @@ async function layersOf(
   const [{ viewOf }, { layered }] = await Promise.all([import("../providers/cloud.ts"), import("../config/layers.ts")]);
   const view = viewOf(device);
   const gateway6 = () => findGateway6(parts, device, signal);
-  const provider = await providers.deviceConfig(view, { gateway6, signal });
+  const ofDevice = await providers.deviceConfig(view, { gateway6, signal });
+  const ofChild = await providers.childConfig(key, view, layered({ provider: ofDevice, claim: config }));
+  const provider = overlay(ofDevice ?? {}, ofChild);
   const below = layered({ provider, claim: config });
   if (below.profile === undefined) return below;
   const { deviceIds } = await import("../providers/webhook.ts");

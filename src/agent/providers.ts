@@ -14,7 +14,7 @@ import type { Providers } from "../providers/providers.ts";
 
 export interface ProviderSeatParts {
   readonly config: Config;
-  readonly store: Pick<ClaimStore, "profiles">;
+  readonly store: Pick<ClaimStore, "profiles" | "records" | "get">;
   readonly metrics: Pick<Metrics, "profileReleaseFailed">;
   readonly clock: Clock;
   readonly log: Logger;
@@ -65,6 +65,7 @@ export class ProviderSeat {
       ...common,
       config: { ...config, cloudProviderHint: this.#hint },
       records: store.profiles,
+      claims: store,
       nodeLabels: this.nodeLabels,
       onReleaseFailed: () => metrics.profileReleaseFailed(),
     });

@@ -17,7 +17,12 @@ const FIRST_TABLE = 1000;
 const TABLES = 1000;
 
 export function vrfOf({ name, table }: VrfConfig): Vrf {
-  return { name, table: table ?? FIRST_TABLE + (fnv1a(name) % TABLES) };
+  return { name, table: table ?? tableNamed(name) };
+}
+
+/** DRANET numbers other tables of its own in the same way. */
+export function tableNamed(name: string): number {
+  return FIRST_TABLE + (fnv1a(name) % TABLES);
 }
 
 /** 32 bits, over the bytes of UTF-8. */

@@ -83,8 +83,14 @@ describe("parseCommandLine() without a command", () => {
       "--profile-provider=cloud",
       "--webhook-url=",
       "--feature-gates=DRAListTypeAttributes=true",
+      "--slaac-ready-timeout=2s",
+      "--slaac-rollback-reserve=400ms",
+      "--device-attach-timeout=30s",
+      "--hook-path=/opt/dranet/bin/dranet-hook",
     );
     expect(config).toMatchObject({
+      slaacReadyTimeoutMs: 2000,
+      slaacRollbackReserveMs: 400,
       verbosity: 4,
       nodeName: "Node-1",
       inventoryMinPollIntervalMs: 500,

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { parseHardwareAddress, parseIp, parsePrefix } from "./ip.ts";
+import { ipNumber, ipOfNumber, parseHardwareAddress, parseIp, parsePrefix } from "./ip.ts";
 
 test("parseIp() gives the canonical text of RFC 5952", () => {
   const cases: [string, string][] = [
@@ -96,4 +96,21 @@ test("parseHardwareAddress() takes the forms of Go's net.ParseMAC", () => {
   ]) {
     expect(parseHardwareAddress(text)).toBeUndefined();
   }
+});
+
+test("ipNumber() and ipOfNumber() undo each other", () => {
+  expect(ipNumber("10.24.3.1")).toBe(0x0a180301n);
+  expect(ipNumber("::1")).toBe(1n);
+  expect(ipNumber("x")).toBeUndefined();
+  for (const [family, bits] of [
+    ["ipv4", 32n],
+    ["ipv6", 128n],
+  ] as const)
+    fc.assert(
+      fc.property(fc.bigInt(0n, (1n << bits) - 1n), (value) => {
+        const text = ipOfNumber(family, value);
+        // An IPv4 address in IPv6's clothes is none to us.
+        expect(ipNumber(text)).toBe(value >> 32n === 0xffffn && family === "ipv6" ? undefined : value);
+      }),
+    );
 });

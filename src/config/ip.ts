@@ -93,6 +93,16 @@ function formatBytes(bytes: readonly number[]): string {
   return `${groups.slice(0, best.at).join(":")}::${groups.slice(best.at + best.length).join(":")}`;
 }
 
+/** The address as a number, for arithmetic in a range. */
+export function ipNumber(text: string): bigint | undefined {
+  return parseBytes(text)?.reduce((value, byte) => (value << 8n) | BigInt(byte), 0n);
+}
+
+export function ipOfNumber(family: Family, value: bigint): string {
+  const length = family === "ipv4" ? 4 : 16;
+  return formatBytes(Array.from({ length }, (_, at) => Number((value >> BigInt(8 * (length - 1 - at))) & 0xffn)));
+}
+
 /** The family of an address or prefix, or `undefined` where it is neither (another problem, reported elsewhere). */
 export function familyOf(value: unknown): Family | undefined {
   if (typeof value !== "string") return undefined;

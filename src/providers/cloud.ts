@@ -3,6 +3,7 @@
 import type { NetworkConfig } from "../config/network-config.ts";
 import type { AttributeValue, Device } from "../inventory/device.ts";
 import type { InventoryFacts } from "../inventory/facts.ts";
+import type { ChildNetwork } from "./child-network.ts";
 
 /** By full name, `gce.dra.net/block`. */
 export type CloudAttributes = Readonly<Record<string, AttributeValue>>;
@@ -34,6 +35,8 @@ export interface Cloud {
   attributes(device: DeviceView): CloudAttributes;
   /** What the device needs in a pod too; `undefined`: nothing. */
   config?(device: DeviceView, host: HostLookup): Promise<NetworkConfig | undefined>;
+  /** Of a device that it knows, where the cloud routes addresses to links that stand on it. */
+  children?(device: DeviceView): ChildNetwork | undefined;
   /** Whether metadata that were read again could tell more of this device: it came after they were read. */
   lacks?(device: DeviceView): boolean;
 }

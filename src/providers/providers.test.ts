@@ -40,6 +40,7 @@ class Host {
     this.providers = new Providers({
       config: { cloudProviderHint: "", profileProvider: "cloud", webhookUrl: "", ...config, cloudProviderOptions },
       records: this.store.profiles,
+      claims: this.store,
       onChange: () => {
         this.changes += 1;
       },
@@ -164,6 +165,75 @@ test("Providers refuses a device of Azure while its configuration is not known, 
     "the cloud's metadata could not be read; they are asked for again",
     "the cloud's metadata are read",
   ]);
+});
+
+const NIC = {
+  mac: "42:01:0a:80:00:46",
+  network: "projects/628944397724/networks/rdma-1",
+  gateway: "10.128.0.1",
+  ipAliases: ["10.24.3.0/24", "10.25.0.0/16"],
+  ipv6: ["2001:db8:1234:5678::/64"],
+  gatewayIpv6: "fe80::1",
+};
+/** 1000 and the FNV-1a of the MAC address modulo 1000. */
+const TABLE = 1627;
+
+async function gce(service: MetadataService, nic: object): Promise<Host> {
+  service.answers.set("/computeMetadata/v1/instance/network-interfaces/?recursive=true&alt=json", [nic]);
+  const host = new Host({ cloudProviderHint: "GCE", cloudProviderOptions: { gce: { endpoint: service.url } } });
+  await eventually("it has been told", () => host.changes === 1);
+  return host;
+}
+
+test("Providers gives an IPVLAN on GCE addresses that lead to its interface, and routes what comes from them by it", async () => {
+  using service = new MetadataService("gce");
+  const { providers } = await gce(service, NIC);
+  const of = (link: object, rest: object = {}) =>
+    providers.childConfig(KEY, viewOf(GCE_DEVICE), { interface: { type: "IPVLAN", ...link }, ...rest });
+  const given = await of({});
+  const [six = "", four = ""] = given.interface?.addresses ?? [];
+  expect(four).toMatch(/^10\.24\.3\.\d+\/32$/);
+  expect(six).toMatch(/^2001:db8:1234:5678:c0de:/);
+  const gateway4 = [
+    { destination: "10.128.0.1/32", scope: 253, table: TABLE },
+    { destination: "0.0.0.0/0", gateway: "10.128.0.1", table: TABLE },
+  ];
+  expect(given.routes).toEqual([
+    ...gateway4,
+    { destination: "fe80::1/128", scope: 253, table: TABLE },
+    { destination: "::/0", gateway: "fe80::1", table: TABLE },
+  ]);
+  const from = (source: string) => ({ source, table: TABLE, priority: 32_000 });
+  expect(given.rules).toEqual([from(four), from(six)]);
+  expect(await of({})).toEqual(given);
+  // Addresses of the claim's own are routed as well; who routes himself gets addresses alone.
+  expect(await of({ addresses: ["10.24.3.5/24"] })).toEqual({ routes: gateway4, rules: [from("10.24.3.5/32")] });
+  expect(await of({ vrf: { name: "red" } })).toEqual({ interface: { addresses: [six, four] } });
+  expect(await of({ addresses: ["10.24.3.5/24"] }, { rules: [{ table: 7 }] })).toEqual({});
+});
+
+test("Providers leaves other links on GCE alone, and refuses an IPVLAN that would have no address", async () => {
+  using service = new MetadataService("gce");
+  const { providers } = await gce(service, { mac: NIC.mac, network: NIC.network, gateway: NIC.gateway });
+  const of = (config: object, one = GCE_DEVICE) => providers.childConfig(KEY, viewOf(one), config);
+  for (const link of [{}, { type: "MACVLAN" }, { type: "IPVLAN", addressing: "SLAAC" }])
+    expect(await of({ interface: link })).toEqual({});
+  const ipvlan = { interface: { type: "IPVLAN" } };
+  expect(await of({ ...ipvlan, profile: "pool-a" })).toEqual({});
+  expect(await of(ipvlan, AZURE_DEVICE)).toEqual({}); // no interface of the machine's
+  await expect(of(ipvlan)).rejects.toThrow(
+    "GCE has no range of addresses for links on device eth1: give its interface an alias range, or the claim interface.addresses or addressing Unnumbered",
+  );
+});
+
+test("Providers refuses an IPVLAN on GCE while nothing is known of its addresses", async () => {
+  using service = new MetadataService("gce");
+  service.refuses = 500;
+  const host = new Host({ cloudProviderHint: "GCE", cloudProviderOptions: { gce: { endpoint: service.url } } });
+  await eventually("a failure", () => host.clock.sleeping.length > 0);
+  await expect(host.providers.childConfig(KEY, viewOf(GCE_DEVICE), { interface: { type: "IPVLAN" } })).rejects.toThrow(
+    "device eth1 needs to know of GCE which addresses links on it have",
+  );
 });
 
 test("Providers reads the Node's labels for CKS", async () => {

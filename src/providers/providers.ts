@@ -1,6 +1,8 @@
 /** The provider that runs on this host: decided once, read in the background, asked by scans and by Prepare. */
 
 import type { ProfileRecords } from "../claims/profile-records.ts";
+import type { DeviceKey } from "../claims/record.ts";
+import type { ClaimStore } from "../claims/store.ts";
 import type { Config } from "../config/flags.ts";
 import type { NetworkConfig } from "../config/network-config.ts";
 import type { CloudName } from "../config/providers.ts";
@@ -10,10 +12,12 @@ import type { Clock } from "../lib/clock.ts";
 import { asError, ClaimError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { retryUntilDone } from "../lib/retry.ts";
+import { type ChildNetwork, sourceRouting, wantsChildNetwork } from "./child-network.ts";
 import { type Cloud, type DeviceView, type HostLookup, viewsWith } from "./cloud.ts";
 import { enriched } from "./enrich.ts";
 import { probeClouds } from "./probe.ts";
 import { Profiles } from "./profiles.ts";
+import { RangeAddresses } from "./range-addresses.ts";
 import { Refresh } from "./refresh.ts";
 import { Rest } from "./rest.ts";
 import type { Capabilities, ProfileKey, Webhook } from "./webhook.ts";
@@ -30,6 +34,8 @@ export interface ProvidersParts {
   /** Labels of this Node; absent without a cluster. */
   readonly nodeLabels?: ((signal: AbortSignal) => Promise<Readonly<Record<string, string>>>) | undefined;
   readonly records: ProfileRecords;
+  /** Whose links have which addresses. */
+  readonly claims: Pick<ClaimStore, "records" | "get">;
   /** Devices have other attributes now. */
   readonly onChange: () => void;
   readonly onReleaseFailed: () => void;
@@ -42,6 +48,7 @@ export class Providers {
   readonly #parts: ProvidersParts;
   readonly #profiles: Profiles;
   readonly #refresh: Refresh;
+  readonly #addresses: RangeAddresses;
   /** The cloud by the hint or by the first round of questions. */
   readonly #decided = Promise.withResolvers<CloudName | undefined>();
   #name: CloudName | undefined;
@@ -54,6 +61,7 @@ export class Providers {
   constructor(parts: ProvidersParts) {
     this.#parts = parts;
     this.#refresh = new Refresh(parts.clock);
+    this.#addresses = new RangeAddresses(parts.claims, parts.clock);
     const { cloudProviderHint: hint } = parts.config;
     if (hint === "NONE") this.#decided.resolve(undefined);
     else if (hint !== "") this.#name = hint;
@@ -84,6 +92,36 @@ export class Providers {
         { cause: this.#lastFailure },
       );
     return await this.#cloud.config?.(device, host);
+  }
+
+  /**
+   * What a link that stands on the device gets of its cloud under this configuration. Rejects with a ClaimError while
+   * that is not known, and when there is no address for it.
+   */
+  async childConfig(key: DeviceKey, device: DeviceView, config: NetworkConfig): Promise<NetworkConfig> {
+    if (!wantsChildNetwork(config)) return {};
+    const network = await this.#childNetwork(device);
+    if (network === undefined) return {};
+    const { addresses = [] } = config.interface ?? {};
+    const taken = addresses.length > 0 ? [] : this.#addresses.take(key, network.ranges);
+    if (addresses.length === 0 && taken.length === 0)
+      throw new ClaimError(
+        `${this.#name} has no range of addresses for links on device ${device.name}: give its interface an alias range, or the claim interface.addresses or addressing Unnumbered`,
+      );
+    return {
+      ...(taken.length === 0 ? {} : { interface: { addresses: taken } }),
+      ...sourceRouting(network, [...addresses, ...taken], config),
+    };
+  }
+
+  async #childNetwork(device: DeviceView): Promise<ChildNetwork | undefined> {
+    const name = this.#name ?? (await this.#decided.promise);
+    if (name === "GCE" && this.#cloud === undefined)
+      throw new ClaimError(
+        `device ${device.name} needs to know of ${name} which addresses links on it have, and its metadata could not be read yet; the kubelet tries again`,
+        { cause: this.#lastFailure },
+      );
+    return this.#cloud?.children?.(device);
   }
 
   get profiles(): Pick<Profiles, "get"> {

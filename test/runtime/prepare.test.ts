@@ -292,6 +292,28 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
   );
 
   test(
+    "Unprepare answers an error while the device cannot come home, so that nobody else gets it, and then brings it home",
+    async () => {
+      const altname = uniqueName("alt");
+      ip("link", "property", "add", "dev", ifname, "altname", altname);
+      const claim = newClaim();
+      const { pod } = await node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
+      // The kernel lets no link into a namespace where one of its names is taken.
+      const other = links.vethToPeer().ifname;
+      ip("link", "property", "add", "dev", other, "altname", altname);
+      await node.pods.stop(pod);
+      await node.pods.remove(pod);
+      expect(await refusal(node.kubelet.unprepare(claim))).toContain("EEXIST");
+      expect(hasLink(ifname)).toBe(false);
+      expect(await refusal(node.kubelet.prepare(newClaim()))).toContain(`device ${ifname}`);
+      ip("link", "property", "del", "dev", other, "altname", altname);
+      await node.kubelet.unprepare(claim);
+      expect(ip("link", "show", "dev", ifname)).toContain(`altname ${altname}`);
+    },
+    TEST_LIMIT_MS,
+  );
+
+  test(
     "Unprepare of a claim that nobody knows succeeds",
     async () => {
       await node.kubelet.unprepare({ namespace: "default", name: "stranger", uid: crypto.randomUUID() });

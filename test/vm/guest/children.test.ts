@@ -2,6 +2,7 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
 import { eventually } from "../../fakes/eventually.ts";
+import { MetadataService } from "../../fakes/metadata-service.ts";
 import type { ServerPlace } from "../../lab/dhcp-servers.ts";
 import { startGuestNode } from "../../lab/guest-node.ts";
 import { expectHostState, type HostState, hostState } from "../../lab/host-state.ts";
@@ -120,7 +121,9 @@ test("IPVLAN: two pods have links of their own on a device, which stays as it is
   const { ifname, before } = await parent();
   const agent = await node.agent({ args: shareable(ifname) });
   const ipvlan = (link: object) => start(ifname, {}, { interface: { type: "IPVLAN", name: "net1", ...link } });
-  const one = await ipvlan({ addresses: ["10.94.0.11/24"], mtu: 1400, arpIgnore: 1 });
+  const sizes = { gsoMaxSize: 32_768, groMaxSize: 32_768, gsoIPv4MaxSize: 32_768, groIPv4MaxSize: 32_768 };
+  const settings = { arpIgnore: 1, arpAnnounce: 2, acceptRA: 0 };
+  const one = await ipvlan({ addresses: ["10.94.0.11/24"], mtu: 1400, ...sizes, ...settings });
   const two = await ipvlan({ addresses: ["10.94.0.12/24"] });
   const mac = Reflect.get(Object(ipJson("link", "show", "dev", ifname)[0]), "address");
   for (const [child, mtu, address] of [
@@ -134,7 +137,9 @@ test("IPVLAN: two pods have links of their own on a device, which stays as it is
     await answers(child, "10.94.0.1");
     await eventually("the claim tells the address", () => told(child).includes(`"ips":["${address}"]`));
   }
-  expect(one.inPod("cat", "/proc/sys/net/ipv4/conf/net1/arp_ignore").trim()).toBe("1");
+  const keys = ["ipv4/conf/net1/arp_ignore", "ipv4/conf/net1/arp_announce", "ipv6/conf/net1/accept_ra"];
+  expect(keys.map((key) => one.inPod("cat", `/proc/sys/net/${key}`).trim())).toEqual(["1", "2", "0"]);
+  expect(one.inPod("ip", "-d", "link", "show", "net1")).toMatch(/gso_max_size 32768 .*gro_max_size 32768/);
   await answers(two, "10.94.0.11");
   // The device goes on being the host's, with its address.
   expect(hostState(ifname)).toEqual(before);
@@ -150,6 +155,64 @@ test("IPVLAN: two pods have links of their own on a device, which stays as it is
   expect(childrenOnHost(ifname)).toBe(0);
   for (const metric of ["held_namespaces", "receipts", 'devices{state="attached"}'])
     expect([metric, await agent.metric(`dranet_driver_${metric}`)]).toEqual([metric, 0]);
+});
+
+test("IPVLAN with policy routing: what only the claim's rules find answers", async () => {
+  const { ifname, before, place } = await parent();
+  ip("-n", place.netns, "addr", "add", "10.96.0.1/24", "dev", place.ifname);
+  await node.agent();
+  const table = 150;
+  const child = await start(
+    ifname,
+    {},
+    {
+      interface: { type: "IPVLAN", name: "net1", addresses: ["10.94.0.11/32"] },
+      routes: [
+        { destination: "10.96.0.0/24", gateway: "10.94.0.1", table },
+        { destination: "10.94.0.1/32", scope: 253, table },
+      ],
+      rules: [
+        { source: "10.94.0.11/32", table, priority: 32_000 },
+        { destination: "10.96.0.0/24", table, priority: 32_000 },
+      ],
+    },
+  );
+  expect(child.inPod("ip", "route", "show", "table", "main")).not.toContain("net1");
+  // The other end has its own way back, by the child's address on the link.
+  await answers(child, "10.96.0.1");
+  await end(child);
+  await expectHostState(ifname, before);
+});
+
+test("IPVLAN on GCE: pods have addresses of the interface's alias range, and the way out by its gateway", async () => {
+  using service = new MetadataService("gce");
+  const { ifname, before, place } = await parent();
+  const [{ address: mac }] = ipJson("link", "show", "dev", ifname) as [{ address: string }];
+  service.answers.set("/computeMetadata/v1/instance/network-interfaces/?recursive=true&alt=json", [
+    { mac, network: "projects/1/networks/n", gateway: "10.94.0.1", ipAliases: ["10.97.0.0/28"] },
+  ]);
+  // The cloud leads the range to the machine, and answers from beyond the gateway.
+  ip("-n", place.netns, "route", "add", "10.97.0.0/28", "dev", place.ifname);
+  ip("-n", place.netns, "addr", "add", "10.98.0.1/32", "dev", place.ifname);
+  const cloud = ["--cloud-provider-hint", "GCE", "--cloud-provider-options", `gce.endpoint=${service.url}`];
+  const agent = await node.agent({ args: [...shareable(ifname), ...cloud] });
+  await agent.logged(({ message }) => message === "the cloud's metadata are read");
+  const config = { interface: { type: "IPVLAN", name: "net1" } };
+  const both = [await start(ifname, {}, config), await start(ifname, {}, config)] as const;
+  const addresses = both.map(
+    (child) => /inet (10\.97\.0\.\d+)\/32/.exec(child.inPod("ip", "addr", "show", "net1"))?.[1],
+  );
+  expect(addresses).not.toContain(undefined);
+  expect(new Set(addresses).size).toBe(2);
+  for (const [index, child] of both.entries()) {
+    expect(child.inPod("ip", "rule")).toContain(`32000:\tfrom ${addresses[index]} lookup`);
+    await eventually("what is beyond the gateway answers", () =>
+      child.inPod("ping", "-c", "1", "-W", "2", "-I", addresses[index] ?? "", "10.98.0.1").includes(" 0% packet loss"),
+    );
+    await eventually("the claim tells", () => told(child).includes(`"ips":["${addresses[index]}/32"]`));
+  }
+  for (const child of both) await end(child);
+  await expectHostState(ifname, before);
 });
 
 test("IPVLAN with SLAAC: pods on one device make addresses that differ, though their hardware address is one", async () => {
