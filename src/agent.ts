@@ -30,6 +30,7 @@ import { inventoryOptions } from "./inventory/options.ts";
 import { type KernelWorkers, type StartKernelOptions, startKernel } from "./kernel/client.ts";
 import { bootId } from "./lib/boot-id.ts";
 import { systemClock } from "./lib/clock.ts";
+import { uptimeMs } from "./lib/clock-steps.ts";
 import { faultPoint } from "./lib/fault.ts";
 import type { Logger } from "./lib/log.ts";
 import { Metrics } from "./lib/metrics.ts";
@@ -134,6 +135,7 @@ export async function runAgent(
     store,
     held,
     clock,
+    upMs: () => uptimeMs(config.procRoot),
     log: log.child({ part: "dhcp" }),
     observer: observers,
     onEvent: (event) => metrics.lease(event),

@@ -12,6 +12,7 @@ import type { DhcpLease } from "../dhcp/lease.ts";
 import { nextAttentionMs, phaseOf, rebindAtMs } from "../dhcp/phase.ts";
 import type { Kernel, NetnsRef } from "../kernel/calls.ts";
 import type { Clock } from "../lib/clock.ts";
+import { ClockSteps } from "../lib/clock-steps.ts";
 import { Deadline } from "../lib/deadline.ts";
 import type { Logger } from "../lib/log.ts";
 import { Wakeup } from "../lib/wakeup.ts";
@@ -28,6 +29,8 @@ export interface LeaseKeeperParts {
   readonly store: ClaimStore;
   readonly held: HeldNamespaces;
   readonly clock: Clock;
+  /** Milliseconds by a clock that nobody sets. */
+  readonly upMs: () => number;
   readonly log: Logger;
   readonly observer: AttachObserver;
   readonly onEvent: (event: LeaseEvent) => void;
@@ -46,9 +49,11 @@ export class LeaseKeeper implements AttachObserver {
   readonly #triedAtMs = new Map<string, number>();
   readonly #underway = new Map<string, Promise<void>>();
   readonly #wakeup = new Wakeup();
+  readonly #steps: ClockSteps;
 
   constructor(parts: LeaseKeeperParts) {
     this.#parts = parts;
+    this.#steps = new ClockSteps(() => parts.clock.nowMs(), parts.upMs);
   }
 
   attached(record: ClaimDevice): void {
@@ -59,6 +64,7 @@ export class LeaseKeeper implements AttachObserver {
   async run(signal: AbortSignal): Promise<void> {
     const { store, clock } = this.#parts;
     while (!signal.aborted) {
+      await this.#followClock();
       const nowMs = clock.nowMs();
       let nextMs = nowMs + LOOK_AGAIN_MS;
       const leased = store.records.filter(isLeased);
@@ -75,6 +81,24 @@ export class LeaseKeeper implements AttachObserver {
       await this.#wakeup.wait(pause.signal);
     }
     await Promise.all(this.#underway.values());
+  }
+
+  /** Leases are as old as they are, whatever the clock says now: their servers have clocks of their own. */
+  async #followClock(): Promise<void> {
+    const { store, ferry, log } = this.#parts;
+    const stepMs = this.#steps.take();
+    if (stepMs === 0) return;
+    this.#triedAtMs.clear();
+    const leased = store.records.filter(({ lease }) => lease !== undefined);
+    for (const known of leased)
+      await ferry.whilePodRests(known.podUid, async () => {
+        const record = store.get(known);
+        if (record?.lease === undefined) return;
+        const lease: HeldLease = { ...record.lease, takenAtMs: record.lease.takenAtMs + stepMs };
+        store.putDurably([{ ...record, lease }]);
+      });
+    if (leased.length > 0)
+      log.info("the clock was set, and the leases' times with it", { stepMs, leases: leased.length });
   }
 
   #dueMs(record: Leased, nowMs: number): number {

@@ -16,6 +16,7 @@ import { ClaimStore } from "../../src/claims/store.ts";
 import { parseNetworkConfig } from "../../src/config/network-config.ts";
 import { startKernel } from "../../src/kernel/client.ts";
 import { systemClock } from "../../src/lib/clock.ts";
+import { uptimeMs } from "../../src/lib/clock-steps.ts";
 import { createLogger } from "../../src/lib/log.ts";
 import { eventually } from "../fakes/eventually.ts";
 import type { ServerPlace } from "./dhcp-servers.ts";
@@ -95,7 +96,8 @@ export class AddressLab implements AsyncDisposable {
       raised: this.store.raisedLinks,
       onEvent,
     });
-    const keeper = new LeaseKeeper({ ...common, kernel: kernel.scan, ferry, held, observer, onEvent });
+    const upMs = () => uptimeMs("/proc");
+    const keeper = new LeaseKeeper({ ...common, upMs, kernel: kernel.scan, ferry, held, observer, onEvent });
     const stop = new AbortController();
     const watcher = new SlaacWatcher({ ...common, kernel: kernel.scan, ferry, held, observer });
     const running = [keeper.run(stop.signal), watcher.run(stop.signal)];
