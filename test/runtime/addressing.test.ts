@@ -1,36 +1,23 @@
 /** Addresses from the network, through a real containerd: a lease's whole life, and an address by router advertisement. */
 
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { eventually } from "../fakes/eventually.ts";
 import { settled } from "../lab/claim-life.ts";
 import { DhcpServer, type ServerPlace } from "../lab/dhcp-servers.ts";
 import { expectHostState, hostState } from "../lab/host-state.ts";
-import { HostLinks, hasLink, ip, uniqueName, writeSysctl } from "../lab/links.ts";
-import { TestNode } from "../lab/node.ts";
+import { hasLink, ip, uniqueName, writeSysctl } from "../lab/links.ts";
+import { nodeForTests } from "../lab/node-for-tests.ts";
 import { Radvd } from "../lab/radvd.ts";
 import { refusal } from "../lab/refusal.ts";
 import type { ClaimRef } from "../lab/runtime/kubelet.ts";
 
-const START_LIMIT_MS = 180_000;
 const TEST_LIMIT_MS = 90_000;
 const LEASE_SECONDS = 8;
 
-let node: TestNode;
-let links: HostLinks;
-beforeAll(async () => {
-  node = await TestNode.start({ suite: "sid" });
-}, START_LIMIT_MS);
-afterAll(() => node[Symbol.asyncDispose](), TEST_LIMIT_MS);
-beforeEach(() => {
-  links = new HostLinks();
-});
-afterEach(async () => {
-  await node.stopAgents();
-  links[Symbol.dispose]();
-}, TEST_LIMIT_MS);
+const at = nodeForTests();
 
 function device(address: string): { readonly ifname: string; readonly place: ServerPlace } {
-  const { ifname, peer, netns } = links.vethToPeer([address]);
+  const { ifname, peer, netns } = at.links.vethToPeer([address]);
   // The kernel gives a link its queueing discipline when it is up for the first time, and leaves it that.
   ip("link", "set", ifname, "up");
   ip("link", "set", ifname, "down");
@@ -44,7 +31,7 @@ interface DeviceStatus {
 
 function status(claim: ClaimRef): { readonly ips: readonly string[]; readonly condition: (type: string) => string } {
   const path = `/apis/resource.k8s.io/v1/namespaces/default/resourceclaims/${claim.name}`;
-  const { devices = [] } = (node.api.store.get(path)?.["status"] ?? {}) as { devices?: readonly DeviceStatus[] };
+  const { devices = [] } = (at.node.api.store.get(path)?.["status"] ?? {}) as { devices?: readonly DeviceStatus[] };
   const [shown] = devices;
   const conditions = shown?.conditions ?? [];
   return {
@@ -83,8 +70,8 @@ test(
   async () => {
     const { ifname, place } = device("10.101.0.1/24");
     const before = hostState(ifname);
-    const agent = await node.agent();
-    const claim = node.claim(uniqueName("lease"), {
+    const agent = await at.node.agent();
+    const claim = at.node.claim(uniqueName("lease"), {
       devices: ifname,
       config: { interface: { name: "net1", dhcp: true } },
     });
@@ -102,8 +89,8 @@ test(
         { start: "10.101.0.50", end: "10.101.0.50", seconds: LEASE_SECONDS },
         ["router 10.101.0.1"],
       );
-      const { pod } = await node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
-      netns = (await node.pods.netns(pod)) ?? "";
+      const { pod } = await at.node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
+      netns = (await at.node.pods.netns(pod)) ?? "";
       address = addressIn(netns, "inet")?.local ?? "";
       expect(address).toBe("10.101.0.50");
       const routes = Bun.spawnSync([
@@ -120,11 +107,11 @@ test(
       expect(status(claim).condition("DHCPReady")).toBe("True LeaseHeld");
       await renewed(agent);
       await agent.kill();
-      const next = await node.agent();
+      const next = await at.node.agent();
       await renewed(next);
       expect(await next.metric('dranet_driver_dhcp_leases_total{event="extended"}')).toBeGreaterThanOrEqual(1);
       // Unprepare by another agent than the one that took the lease.
-      await node.kubelet.endPod(pod, [claim]);
+      await at.node.kubelet.endPod(pod, [claim]);
       await next.logged(({ message }) => message === "DHCP lease released");
       expect(await next.metric('dranet_driver_dhcp_leases_total{event="released"}')).toBe(1);
     }
@@ -139,22 +126,22 @@ test(
   async () => {
     const { ifname, place } = device("10.102.0.1/24");
     const before = hostState(ifname);
-    const agent = await node.agent({ args: ["--dhcp-timeout", "1s"] });
-    const claim = node.claim(uniqueName("none"), {
+    const agent = await at.node.agent({ args: ["--dhcp-timeout", "1s"] });
+    const claim = at.node.claim(uniqueName("none"), {
       devices: ifname,
       config: { interface: { name: "net1", addressing: "DHCP" } },
     });
-    expect(await refusal(node.kubelet.prepare(claim))).toContain(
+    expect(await refusal(at.node.kubelet.prepare(claim))).toContain(
       `there is no DHCP lease for ${ifname} after 1 s: no DHCP server answered`,
     );
     await expectHostState(ifname, before);
     await using server = await DhcpServer.dnsmasq(place, "10.102.0.50,10.102.0.60");
-    await node.kubelet.prepare(claim);
+    await at.node.kubelet.prepare(claim);
     await expectHostState(ifname, before);
     expect(server.count(/DHCPACK/)).toBe(1);
     await agent.kill();
-    await node.agent();
-    await node.kubelet.unprepare(claim);
+    await at.node.agent();
+    await at.node.kubelet.unprepare(claim);
     await eventually("dnsmasq has heard it", () => server.log.includes(`DHCPRELEASE(${place.ifname})`));
     await eventually("dnsmasq has forgotten the lease", () => server.leases.trim() === "");
     await expectHostState(ifname, before);
@@ -168,12 +155,12 @@ test(
     const { ifname } = device("10.106.0.1/24");
     ip("addr", "add", "fd00:106::5/64", "dev", ifname);
     const before = hostState(ifname);
-    const first = await node.agent({ faults: "kill:dhcp.linkUp" });
-    const claim = node.claim(uniqueName("killed"), { devices: ifname, config: { interface: { dhcp: true } } });
-    await refusal(node.kubelet.prepare(claim));
+    const first = await at.node.agent({ faults: "kill:dhcp.linkUp" });
+    const claim = at.node.claim(uniqueName("killed"), { devices: ifname, config: { interface: { dhcp: true } } });
+    await refusal(at.node.kubelet.prepare(claim));
     await first.died();
     expect(ip("link", "show", "dev", ifname)).toContain(",UP");
-    await node.agent();
+    await at.node.agent();
     await expectHostState(ifname, before);
   },
   TEST_LIMIT_MS,
@@ -192,7 +179,7 @@ async function routed(): Promise<{ readonly ifname: string; readonly router: Rad
 
 function slaacClaim(ifname: string) {
   const config = { interface: { name: "net1", addressing: "SLAAC" } };
-  return node.claim(uniqueName("slaac"), { devices: ifname, config });
+  return at.node.claim(uniqueName("slaac"), { devices: ifname, config });
 }
 
 test(
@@ -200,15 +187,15 @@ test(
   async () => {
     const { ifname, router } = await routed();
     await using _router = router;
-    await node.agent();
+    await at.node.agent();
     const claim = slaacClaim(ifname);
-    const { pod } = await node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
-    const netns = (await node.pods.netns(pod)) ?? "";
+    const { pod } = await at.node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
+    const netns = (await at.node.pods.netns(pod)) ?? "";
     const address = addressIn(netns, "inet6")?.local ?? "";
     expect(address).toStartWith("fd00:103::");
     await eventually("the claim's status tells it", () => status(claim).ips.includes(`${address}/64`));
     expect(status(claim).condition("SLAACReady")).toBe("True AddressReady");
-    await node.kubelet.endPod(pod, [claim]);
+    await at.node.kubelet.endPod(pod, [claim]);
     await eventually(`${ifname} is home`, () => hasLink(ifname));
     expect(ip("addr", "show", "dev", ifname)).toContain("fd00:104::5/64");
   },
@@ -220,18 +207,18 @@ test(
   async () => {
     const { ifname, router } = await routed();
     await using _router = router;
-    const first = await node.agent({ faults: "kill:attach.waiting" });
+    const first = await at.node.agent({ faults: "kill:attach.waiting" });
     const claim = slaacClaim(ifname);
-    await node.kubelet.prepare(claim);
-    const pod = await node.pods.run({ name: claim.name, uid: claim.podUid });
+    await at.node.kubelet.prepare(claim);
+    const pod = await at.node.pods.run({ name: claim.name, uid: claim.podUid });
     await first.died();
-    await node.agent();
+    await at.node.agent();
     await eventually("the claim's status tells its address", () =>
       status(claim).ips.some((one) => one.startsWith("fd00:103::")),
     );
-    const netns = (await node.pods.netns(pod)) ?? "";
+    const netns = (await at.node.pods.netns(pod)) ?? "";
     expect(status(claim).ips).toContain(`${addressIn(netns, "inet6")?.local}/64`);
-    await node.kubelet.endPod(pod, [claim]);
+    await at.node.kubelet.endPod(pod, [claim]);
     await eventually(`${ifname} is home`, () => hasLink(ifname));
     expect(ip("addr", "show", "dev", ifname)).toContain("fd00:104::5/64");
   },
@@ -242,16 +229,16 @@ test(
   "a pod whose router is silent starts with a condition that says so",
   async () => {
     const { ifname } = device("10.105.0.1/24");
-    const agent = await node.agent({ args: ["--slaac-ready-timeout", "300ms"] });
-    const claim = node.claim(uniqueName("still"), {
+    const agent = await at.node.agent({ args: ["--slaac-ready-timeout", "300ms"] });
+    const claim = at.node.claim(uniqueName("still"), {
       devices: ifname,
       config: { interface: { name: "net1", addressing: "SLAAC" } },
     });
-    const { pod } = await node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
+    const { pod } = await at.node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
     await agent.logged(({ message }) => message === "device attached");
     await eventually("the claim's status tells it", () => status(claim).condition("SLAACReady") === "False NoAddress");
     expect(status(claim).condition("Ready")).toBe("True NetworkDeviceReady");
-    await node.kubelet.endPod(pod, [claim]);
+    await at.node.kubelet.endPod(pod, [claim]);
   },
   TEST_LIMIT_MS,
 );

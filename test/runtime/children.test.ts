@@ -1,42 +1,29 @@
 /** A claim that asks for a child of the device: the pod gets a macvlan, the device stays, and nothing is left behind. */
 
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { eventually } from "../fakes/eventually.ts";
 import type { Agent } from "../lab/agent.ts";
 import { LATE_LIMIT_MS, settled } from "../lab/claim-life.ts";
 import { expectHostState, type HostState, hostState } from "../lab/host-state.ts";
-import { HostLinks, ip, ipJson, uniqueName } from "../lab/links.ts";
-import { type ClaimOptions, TestNode } from "../lab/node.ts";
+import { ip, ipJson, uniqueName } from "../lab/links.ts";
+import type { ClaimOptions } from "../lab/node.ts";
+import { nodeForTests } from "../lab/node-for-tests.ts";
 import { refusal } from "../lab/refusal.ts";
 import type { ClaimRef } from "../lab/runtime/kubelet.ts";
 import type { Pod } from "../lab/runtime/pods.ts";
 
-const START_LIMIT_MS = 180_000;
 const TEST_LIMIT_MS = 60_000;
 const PEER = "10.91.0.1";
 const ADDRESS = "10.91.0.9/24";
 
-let node: TestNode;
-let links: HostLinks;
-
-beforeAll(async () => {
-  node = await TestNode.start({ suite: "sid" });
-}, START_LIMIT_MS);
-afterAll(() => node[Symbol.asyncDispose](), TEST_LIMIT_MS);
-beforeEach(() => {
-  links = new HostLinks();
-});
-afterEach(async () => {
-  await node.stopAgents();
-  links[Symbol.dispose]();
-}, TEST_LIMIT_MS);
+const at = nodeForTests();
 
 type Claim = ClaimRef & { readonly podUid: string };
 
 /** A device with an address and a route of its own, whose other end answers. */
 async function parent(): Promise<{ readonly ifname: string; readonly before: HostState }> {
-  const { ifname } = links.vethToPeer([`${PEER}/24`]);
+  const { ifname } = at.links.vethToPeer([`${PEER}/24`]);
   ip("link", "set", ifname, "mtu", "1450", "up");
   ip("addr", "add", "10.91.0.5/24", "dev", ifname);
   ip("route", "add", "10.92.0.0/16", "via", PEER, "dev", ifname);
@@ -46,20 +33,20 @@ async function parent(): Promise<{ readonly ifname: string; readonly before: Hos
 
 function claim(ifname: string, link: object = {}, options: Partial<ClaimOptions> = {}): Claim {
   const config = { interface: { type: "MACVLAN", name: "net1", addresses: [ADDRESS], ...link } };
-  return node.claim(uniqueName("child"), { devices: ifname, config, ...options });
+  return at.node.claim(uniqueName("child"), { devices: ifname, config, ...options });
 }
 
 function run(claim: Claim): Promise<Pod> {
-  return node.pods.run({ name: claim.name, uid: claim.podUid });
+  return at.node.pods.run({ name: claim.name, uid: claim.podUid });
 }
 
 function launch(pod: Pod, name: string, claim: Claim): Promise<string> {
-  return node.pods.launch(pod, { name, cdiDevices: [`netferry.dev/dra.net=${claim.uid}-nic`] });
+  return at.node.pods.launch(pod, { name, cdiDevices: [`netferry.dev/dra.net=${claim.uid}-nic`] });
 }
 
 /** What `ip` says of a link in the pod's namespace, whether or not a container runs; empty where it is not there. */
 async function shown(pod: Pod, ifname = "net1"): Promise<string> {
-  const path = (await node.pods.netns(pod)) ?? "";
+  const path = (await at.node.pods.netns(pod)) ?? "";
   return Bun.spawnSync(["nsenter", `--net=${path}`, "ip", "-d", "addr", "show", ifname]).stdout.toString();
 }
 
@@ -75,7 +62,7 @@ function withoutPromiscuity({ link, ...rest }: HostState): unknown {
 
 /** As the scheduler sees them. */
 function devices(): readonly { readonly name: string }[] {
-  const slices = node.api.store.list("/apis/resource.k8s.io/v1/resourceslices") as unknown as {
+  const slices = at.node.api.store.list("/apis/resource.k8s.io/v1/resourceslices") as unknown as {
     readonly spec: { readonly devices: readonly { readonly name: string }[] };
   }[];
   return slices.flatMap(({ spec }) => spec.devices);
@@ -92,13 +79,13 @@ test(
   "the pod has a link of its own, the device stays as it is, on the host and in the pool, and the link goes with the claim",
   async () => {
     const { ifname, before } = await parent();
-    const agent = await node.agent();
+    const agent = await at.node.agent();
     await agent.settled();
     const published = () => JSON.stringify(devices().find(({ name }) => name === ifname));
     await eventually("the device is offered", () => published() !== undefined);
     const offered = published();
     const wanted = claim(ifname, { arpIgnore: 1, mtu: 1400 });
-    const { pod, containerId } = await node.kubelet.startPod({
+    const { pod, containerId } = await at.node.kubelet.startPod({
       name: wanted.name,
       uid: wanted.podUid,
       claims: [wanted],
@@ -108,21 +95,23 @@ test(
     expect(inPod).toContain("mtu 1400");
     expect(inPod).toContain(ADDRESS);
     expect(inPod).not.toContain("10.91.0.5");
-    expect((await node.pods.exec(containerId, "ping", "-c", "1", "-W", "2", PEER)).stdout).toContain(" 0% packet loss");
-    expect((await node.pods.exec(containerId, "cat", "/proc/sys/net/ipv4/conf/net1/arp_ignore")).stdout.trim()).toBe(
+    expect((await at.node.pods.exec(containerId, "ping", "-c", "1", "-W", "2", PEER)).stdout).toContain(
+      " 0% packet loss",
+    );
+    expect((await at.node.pods.exec(containerId, "cat", "/proc/sys/net/ipv4/conf/net1/arp_ignore")).stdout.trim()).toBe(
       "1",
     );
-    expect((await node.pods.exec(containerId, "ls", `/dev/netferry/${wanted.uid}`)).stdout).toContain("nic-0");
+    expect((await at.node.pods.exec(containerId, "ls", `/dev/netferry/${wanted.uid}`)).stdout).toContain("nic-0");
     const mac = /link\/ether (\S+)/.exec(inPod)?.[1] ?? "";
     await eventually("the claim tells", () => {
-      const status = node.api.store.get(`/apis/resource.k8s.io/v1/namespaces/default/resourceclaims/${wanted.name}`);
+      const status = at.node.api.store.get(`/apis/resource.k8s.io/v1/namespaces/default/resourceclaims/${wanted.name}`);
       return JSON.stringify(status).includes(`"hardwareAddress":"${mac}"`);
     });
     await agent.settled();
     expect(published()).toBe(offered);
     // For the child's address, which is not the parent's, the kernel has it listen to all.
     expect(withoutPromiscuity(hostState(ifname))).toEqual(withoutPromiscuity(before));
-    await node.kubelet.endPod(pod, [wanted]);
+    await at.node.kubelet.endPod(pod, [wanted]);
     await expectNothingLeft(agent, ifname, before);
   },
   TEST_LIMIT_MS,
@@ -132,21 +121,21 @@ test.each(["held", "snapshot", "committed", "made", "moved", "configured", "rece
   "killed in the hook at attach.%s: no child is left on the host, and the pod gets its link",
   async (point) => {
     const { ifname, before } = await parent();
-    const first = await node.agent({ faults: `kill:attach.${point}` });
+    const first = await at.node.agent({ faults: `kill:attach.${point}` });
     const wanted = claim(ifname);
-    await node.kubelet.prepare(wanted);
+    await at.node.kubelet.prepare(wanted);
     const pod = await run(wanted);
     await first.died();
     expect(childrenOnHost(ifname)).toEqual([]);
     if (point !== "receipt") expect(await refusal(launch(pod, "early", wanted))).toContain("unresolvable CDI devices");
-    const agent = await node.agent();
+    const agent = await at.node.agent();
     await eventually("the pod has its link", async () => (await shown(pod)).includes(ADDRESS), LATE_LIMIT_MS);
     await eventually("the receipt is there", () =>
-      existsSync(`${node.lab.cdiDir}/netferry-dra.net-${wanted.uid}.json`),
+      existsSync(`${at.node.lab.cdiDir}/netferry-dra.net-${wanted.uid}.json`),
     );
     const containerId = await launch(pod, "main", wanted);
-    expect((await node.pods.exec(containerId, "ip", "addr", "show", "net1")).stdout).toContain(ADDRESS);
-    await node.kubelet.endPod(pod, [wanted]);
+    expect((await at.node.pods.exec(containerId, "ip", "addr", "show", "net1")).stdout).toContain(ADDRESS);
+    await at.node.kubelet.endPod(pod, [wanted]);
     await expectNothingLeft(agent, ifname, before);
   },
   TEST_LIMIT_MS,
@@ -156,14 +145,14 @@ test.each(["receiptRemoved", "moved", "restored"])(
   "killed on the way back at detach.%s: the next agent finishes it",
   async (point) => {
     const { ifname, before } = await parent();
-    const first = await node.agent({ faults: `kill:detach.${point}` });
+    const first = await at.node.agent({ faults: `kill:detach.${point}` });
     const wanted = claim(ifname);
-    const { pod } = await node.kubelet.startPod({ name: wanted.name, uid: wanted.podUid, claims: [wanted] });
-    await node.pods.stop(pod);
+    const { pod } = await at.node.kubelet.startPod({ name: wanted.name, uid: wanted.podUid, claims: [wanted] });
+    await at.node.pods.stop(pod);
     await first.died();
-    const agent = await node.agent();
-    await node.pods.remove(pod);
-    await node.kubelet.unprepare(wanted);
+    const agent = await at.node.agent();
+    await at.node.pods.remove(pod);
+    await at.node.kubelet.unprepare(wanted);
     await expectNothingLeft(agent, ifname, before);
   },
   TEST_LIMIT_MS,
@@ -173,19 +162,19 @@ test(
   "a child whose namespace died while the agent was away is no loss, and a new sandbox gets one with the same address",
   async () => {
     const { ifname, before } = await parent();
-    const first = await node.agent();
+    const first = await at.node.agent();
     const wanted = claim(ifname);
-    const { pod } = await node.kubelet.startPod({ name: wanted.name, uid: wanted.podUid, claims: [wanted] });
+    const { pod } = await at.node.kubelet.startPod({ name: wanted.name, uid: wanted.podUid, claims: [wanted] });
     const mac = /link\/ether (\S+)/.exec(await shown(pod))?.[1];
     await first.kill();
-    await node.pods.stop(pod);
-    await node.pods.remove(pod);
-    const agent = await node.agent();
-    const again = await node.pods.run({ name: wanted.name, uid: wanted.podUid, attempt: 1 });
+    await at.node.pods.stop(pod);
+    await at.node.pods.remove(pod);
+    const agent = await at.node.agent();
+    const again = await at.node.pods.run({ name: wanted.name, uid: wanted.podUid, attempt: 1 });
     await eventually("the new sandbox has its link", async () => (await shown(again)).includes(ADDRESS));
     expect(/link\/ether (\S+)/.exec(await shown(again))?.[1]).toBe(mac);
     expect(agent.log.filter(({ message }) => message.includes("lost") || message.includes("made anew"))).toEqual([]);
-    await node.kubelet.endPod(again, [wanted]);
+    await at.node.kubelet.endPod(again, [wanted]);
     await expectNothingLeft(agent, ifname, before);
   },
   TEST_LIMIT_MS,
@@ -196,7 +185,7 @@ test(
   async () => {
     const { ifname, before } = await parent();
     const shareable = `attributes["dra.net/ifName"].StringValue == "${ifname}"`;
-    const agent = await node.agent({ args: ["--shareable", shareable, "--max-shares", "8"] });
+    const agent = await at.node.agent({ args: ["--shareable", shareable, "--max-shares", "8"] });
     const published = () => JSON.stringify(devices().find(({ name }) => name === ifname));
     await eventually("the device is offered", () => published() !== undefined);
     const offered = published();
@@ -207,35 +196,37 @@ test(
     expect(devices().filter((device) => "allowMultipleAllocations" in device)).toHaveLength(1);
     const share = () => ({ shareIds: { nic: crypto.randomUUID() } });
     const [one, two] = [claim(ifname, {}, share()), claim(ifname, { addresses: ["10.91.0.10/24"] }, share())];
-    const first = await node.kubelet.startPod({ name: one.name, uid: one.podUid, claims: [one] });
-    const second = await node.kubelet.startPod({ name: two.name, uid: two.podUid, claims: [two] });
-    const ping = () => node.pods.exec(second.containerId, "ping", "-c", "1", "-W", "2", "10.91.0.9");
+    const first = await at.node.kubelet.startPod({ name: one.name, uid: one.podUid, claims: [one] });
+    const second = await at.node.kubelet.startPod({ name: two.name, uid: two.podUid, claims: [two] });
+    const ping = () => at.node.pods.exec(second.containerId, "ping", "-c", "1", "-W", "2", "10.91.0.9");
     expect((await ping()).stdout).toContain(" 0% packet loss");
     for (const wanted of [one, two])
       await eventually("the claim tells its share", () => {
-        const claim = node.api.store.get(`/apis/resource.k8s.io/v1/namespaces/default/resourceclaims/${wanted.name}`);
+        const claim = at.node.api.store.get(
+          `/apis/resource.k8s.io/v1/namespaces/default/resourceclaims/${wanted.name}`,
+        );
         return JSON.stringify(claim?.["status"]).split('"shareID"').length === 3;
       });
     await agent.settled();
     expect(published()).toBe(offered);
     const whole = claim(ifname, { type: "Passthrough" }, share());
-    expect(await refusal(node.kubelet.prepare(whole))).toContain(
+    expect(await refusal(at.node.kubelet.prepare(whole))).toContain(
       `device ${ifname} is the parent of a link of claim default/${one.name} of pod default/${one.name}, and cannot be passed through meanwhile`,
     );
-    await node.kubelet.endPod(first.pod, [one]);
+    await at.node.kubelet.endPod(first.pod, [one]);
     expect(await shown(second.pod)).toContain("10.91.0.10/24");
-    expect((await node.pods.exec(second.containerId, "ping", "-c", "1", "-W", "2", PEER)).stdout).toContain(
+    expect((await at.node.pods.exec(second.containerId, "ping", "-c", "1", "-W", "2", PEER)).stdout).toContain(
       " 0% packet loss",
     );
-    await node.kubelet.endPod(second.pod, [two]);
+    await at.node.kubelet.endPod(second.pod, [two]);
     await expectNothingLeft(agent, ifname, before);
 
-    const taker = await node.kubelet.startPod({ name: whole.name, uid: whole.podUid, claims: [whole] });
+    const taker = await at.node.kubelet.startPod({ name: whole.name, uid: whole.podUid, claims: [whole] });
     const late = claim(ifname, {}, share());
-    expect(await refusal(node.kubelet.prepare(late))).toContain(
+    expect(await refusal(at.node.kubelet.prepare(late))).toContain(
       `device ${ifname} is passed through to claim default/${whole.name} of pod default/${whole.name}, and cannot be the parent`,
     );
-    await node.kubelet.endPod(taker.pod, [whole]);
+    await at.node.kubelet.endPod(taker.pod, [whole]);
     await expectNothingLeft(agent, ifname, before);
   },
   TEST_LIMIT_MS,
@@ -245,15 +236,15 @@ test(
   "a child that cannot have its name is not left in the pod",
   async () => {
     const { ifname, before } = await parent();
-    const agent = await node.agent();
+    const agent = await at.node.agent();
     const wanted = claim(ifname, { name: "eth0" });
-    await node.kubelet.prepare(wanted);
+    await at.node.kubelet.prepare(wanted);
     const pod = await run(wanted);
     await agent.logged((line) => line.message === "attach failed" && line["claimUid"] === wanted.uid);
     expect(await shown(pod, "eth0")).not.toContain("macvlan");
-    const path = (await node.pods.netns(pod)) ?? "";
+    const path = (await at.node.pods.netns(pod)) ?? "";
     expect(Bun.spawnSync(["nsenter", `--net=${path}`, "ip", "link", "show"]).stdout.toString()).not.toContain("nf");
-    await node.kubelet.endPod(pod, [wanted]);
+    await at.node.kubelet.endPod(pod, [wanted]);
     await expectNothingLeft(agent, ifname, before);
   },
   TEST_LIMIT_MS,
@@ -263,15 +254,15 @@ test(
   "what the parent cannot carry is refused in Prepare",
   async () => {
     const { ifname } = await parent();
-    await node.agent();
-    expect(await refusal(node.kubelet.prepare(claim(ifname, { mtu: 1451 })))).toContain(
+    await at.node.agent();
+    expect(await refusal(at.node.kubelet.prepare(claim(ifname, { mtu: 1451 })))).toContain(
       `interface.mtu is 1451, but a link on ${ifname} has at most the MTU of ${ifname}, which is 1450`,
     );
-    expect(await refusal(node.kubelet.prepare(claim(ifname, { macvlan: { mode: "private" } })))).toContain(
+    expect(await refusal(at.node.kubelet.prepare(claim(ifname, { macvlan: { mode: "private" } })))).toContain(
       "interface.macvlan: has an effect beyond the pod: only a DeviceClass may set it",
     );
     ip("link", "set", ifname, "down");
-    expect(await refusal(node.kubelet.prepare(claim(ifname)))).toContain(`${ifname} is down`);
+    expect(await refusal(at.node.kubelet.prepare(claim(ifname)))).toContain(`${ifname} is down`);
   },
   TEST_LIMIT_MS,
 );

@@ -1,30 +1,17 @@
 /** Clouds: a metadata service that is silent delays nothing, and what a cloud knows is published and in the pod. */
 
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import type { AttributeValue } from "../../src/inventory/device.ts";
 import { eventually } from "../fakes/eventually.ts";
 import { type FakeCloud, MetadataService } from "../fakes/metadata-service.ts";
-import { HostLinks, ip, uniqueName } from "../lab/links.ts";
-import { TestNode } from "../lab/node.ts";
+import { ip, uniqueName } from "../lab/links.ts";
+import { nodeForTests } from "../lab/node-for-tests.ts";
 
-const START_LIMIT_MS = 180_000;
 const TEST_LIMIT_MS = 60_000;
 const SLICES = "/apis/resource.k8s.io/v1/resourceslices";
 const CLOUDS: readonly FakeCloud[] = ["gce", "aws", "azure", "oke", "alibaba"];
 
-let node: TestNode;
-let links: HostLinks;
-beforeAll(async () => {
-  node = await TestNode.start({ suite: "sid" });
-}, START_LIMIT_MS);
-afterAll(() => node[Symbol.asyncDispose](), TEST_LIMIT_MS);
-beforeEach(() => {
-  links = new HostLinks();
-});
-afterEach(async () => {
-  await node.stopAgents();
-  links[Symbol.dispose]();
-}, TEST_LIMIT_MS);
+const at = nodeForTests();
 
 function macOf(ifname: string): string {
   const [shown] = JSON.parse(ip("-json", "link", "show", "dev", ifname)) as { readonly address: string }[];
@@ -34,7 +21,7 @@ function macOf(ifname: string): string {
 
 /** As the API server has them; `undefined` when the device is in no slice. */
 function published(device: string): Readonly<Record<string, AttributeValue>> | undefined {
-  const devices = node.api.store.list(SLICES).flatMap(({ spec }) => (spec?.["devices"] ?? []) as PublishedDevice[]);
+  const devices = at.node.api.store.list(SLICES).flatMap(({ spec }) => (spec?.["devices"] ?? []) as PublishedDevice[]);
   return devices.find(({ name }) => name === device)?.attributes;
 }
 
@@ -53,11 +40,11 @@ test(
   async () => {
     using service = new MetadataService("gce");
     service.isSilent = true;
-    const { ifname } = links.vethToPeer();
+    const { ifname } = at.links.vethToPeer();
     service.answers.set("/computeMetadata/v1/instance/network-interfaces/?recursive=true&alt=json", [
       { mac: macOf(ifname), network: "projects/628944397724/networks/rdma-1" },
     ]);
-    const agent = await node.agent({
+    const agent = await at.node.agent({
       args: ["--cloud-provider-hint=GCE", `--cloud-provider-options=gce.endpoint=${service.url}`],
     });
     await eventually(`${ifname} is published`, () => published(ifname) !== undefined);
@@ -83,12 +70,12 @@ test(
   async () => {
     using service = new MetadataService("aws");
     service.isSilent = true;
-    const { ifname } = links.vethToPeer();
-    const agent = await node.agent({ args: ["--cloud-provider-hint=", ...allAt(service)] });
+    const { ifname } = at.links.vethToPeer();
+    const agent = await at.node.agent({ args: ["--cloud-provider-hint=", ...allAt(service)] });
     await eventually(`${ifname} is published`, () => published(ifname) !== undefined);
-    const claim = node.claim(uniqueName("cloud"), { devices: ifname, config: { interface: { name: "net1" } } });
-    await node.kubelet.prepare(claim);
-    await node.kubelet.unprepare(claim);
+    const claim = at.node.claim(uniqueName("cloud"), { devices: ifname, config: { interface: { name: "net1" } } });
+    await at.node.kubelet.prepare(claim);
+    await at.node.kubelet.unprepare(claim);
     expect(service.asked.length).toBeGreaterThanOrEqual(CLOUDS.length);
     expect(agent.log.some(({ message }) => message.startsWith("looked for a cloud"))).toBe(false);
   },
@@ -99,7 +86,7 @@ test(
   "an interface of Azure has its rules and its table in the pod, under what the claim says",
   async () => {
     using service = new MetadataService("azure");
-    const { ifname } = links.vethToPeer();
+    const { ifname } = at.links.vethToPeer();
     service.answers.set("/metadata/instance/network?api-version=2025-11-11&format=json", {
       interface: [
         { macAddress: "000D3A000001", ipv4: { subnet: [{ address: "10.65.0.0", prefix: "24" }] } },
@@ -113,23 +100,27 @@ test(
         },
       ],
     });
-    await node.agent({ args: ["--cloud-provider-hint=", ...allAt(service)] });
+    await at.node.agent({ args: ["--cloud-provider-hint=", ...allAt(service)] });
     await eventually("it is known to be Azure", () => published(ifname)?.["azure.dra.net/vmSize"] !== undefined);
     expect(published(ifname)?.["azure.dra.net/ipv4Subnet"]).toEqual({ string: "10.66.1.0/24" });
-    const claim = node.claim(uniqueName("azure"), {
+    const claim = at.node.claim(uniqueName("azure"), {
       devices: ifname,
       config: {
         interface: { name: "net1", addresses: ["10.66.1.4/24"] },
         rules: [{ source: "10.66.2.0/24", table: 300 }],
       },
     });
-    const { pod, containerId } = await node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
-    const inPod = async (...command: string[]) => (await node.pods.exec(containerId, ...command)).stdout;
+    const { pod, containerId } = await at.node.kubelet.startPod({
+      name: claim.name,
+      uid: claim.podUid,
+      claims: [claim],
+    });
+    const inPod = async (...command: string[]) => (await at.node.pods.exec(containerId, ...command)).stdout;
     const rules = await inPod("ip", "rule");
     expect(rules).toContain("from 10.66.1.0/24 lookup 101");
     expect(rules).toContain("from 10.66.2.0/24 lookup 300");
     expect(await inPod("ip", "route", "show", "table", "101")).toContain("default via 10.66.1.1 dev net1");
-    await node.kubelet.endPod(pod, [claim]);
+    await at.node.kubelet.endPod(pod, [claim]);
   },
   TEST_LIMIT_MS,
 );

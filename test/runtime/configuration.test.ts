@@ -1,35 +1,21 @@
 /** What a claim's configuration says, from the API server to the pod's namespace, and what is refused on the way. */
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { eventually } from "../fakes/eventually.ts";
-import type { Agent } from "../lab/agent.ts";
 import { settled } from "../lab/claim-life.ts";
 import { expectHostState, hostState } from "../lab/host-state.ts";
-import { HostLinks, hasLink, ip, uniqueName } from "../lab/links.ts";
-import { TestNode } from "../lab/node.ts";
+import { hasLink, ip, uniqueName } from "../lab/links.ts";
+import { nodeForTests } from "../lab/node-for-tests.ts";
 import { refusal } from "../lab/refusal.ts";
 
-const START_LIMIT_MS = 180_000;
 const TEST_LIMIT_MS = 60_000;
 
 describe("an agent with --strict-claims", () => {
-  let node: TestNode;
-  let agent: Agent;
-  let links: HostLinks;
-
-  beforeAll(async () => {
-    node = await TestNode.start({ suite: "sid" });
-    agent = await node.agent({ args: ["--strict-claims"] });
-  }, START_LIMIT_MS);
-  afterAll(() => node[Symbol.asyncDispose](), TEST_LIMIT_MS);
-  beforeEach(() => {
-    links = new HostLinks();
-  });
-  afterEach(() => links[Symbol.dispose]());
+  const at = nodeForTests({ agent: { args: ["--strict-claims"] } });
 
   /** A link that is up, with an address. */
   async function device(): Promise<string> {
-    const { ifname } = links.vethToPeer(["10.81.0.1/24"]);
+    const { ifname } = at.links.vethToPeer(["10.81.0.1/24"]);
     ip("addr", "add", "10.81.0.5/24", "dev", ifname);
     ip("link", "set", ifname, "up");
     await settled(ifname);
@@ -55,7 +41,7 @@ describe("an agent with --strict-claims", () => {
         "src",
         "10.81.0.5",
       );
-      links.run(
+      at.links.run(
         [
           "rule",
           "add",
@@ -76,7 +62,7 @@ describe("an agent with --strict-claims", () => {
       );
       ip("neigh", "add", "10.81.0.9", "lladdr", "02:00:00:00:00:09", "dev", ifname, "nud", "permanent");
       const before = hostState(ifname);
-      const claim = node.claim(uniqueName("conf"), {
+      const claim = at.node.claim(uniqueName("conf"), {
         devices: ifname,
         config: {
           interface: {
@@ -89,8 +75,8 @@ describe("an agent with --strict-claims", () => {
           },
         },
       });
-      const { pod } = await node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
-      const netns = (await node.pods.netns(pod)) ?? "";
+      const { pod } = await at.node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
+      const netns = (await at.node.pods.netns(pod)) ?? "";
       const inPod = (...command: string[]) => {
         const { stdout, stderr } = Bun.spawnSync(["nsenter", `--net=${netns}`, ...command]);
         return stdout.toString() + stderr.toString();
@@ -113,7 +99,7 @@ describe("an agent with --strict-claims", () => {
         ].map(sysctl),
       ).toEqual(["1", "1", "0", "3"]);
 
-      await node.kubelet.endPod(pod, [claim]);
+      await at.node.kubelet.endPod(pod, [claim]);
       await eventually(`${ifname} is home`, () => hasLink(ifname));
       await settled(ifname);
       await expectHostState(ifname, before);
@@ -126,7 +112,7 @@ describe("an agent with --strict-claims", () => {
     async () => {
       const ifname = await device();
       const before = hostState(ifname);
-      const claim = node.claim(uniqueName("bad"), {
+      const claim = at.node.claim(uniqueName("bad"), {
         devices: ifname,
         config: {
           interface: { mode: "x", mtu: 5, hardwareAddr: "02:00:00:00:00:77" },
@@ -134,7 +120,7 @@ describe("an agent with --strict-claims", () => {
           vf: { trust: true },
         },
       });
-      const words = await refusal(node.kubelet.prepare(claim));
+      const words = await refusal(at.node.kubelet.prepare(claim));
       for (const part of [
         `claim default/${claim.name}`,
         "interface.mode: is not served in this version of netferry",
@@ -144,15 +130,15 @@ describe("an agent with --strict-claims", () => {
         "vf.trust: has an effect beyond the pod",
       ])
         expect(words).toContain(part);
-      const tooLarge = node.claim(uniqueName("big"), {
+      const tooLarge = at.node.claim(uniqueName("big"), {
         devices: ifname,
         config: { interface: { groMaxSize: 600_000 } },
       });
-      expect(await refusal(node.kubelet.prepare(tooLarge))).toContain(
+      expect(await refusal(at.node.kubelet.prepare(tooLarge))).toContain(
         `claim default/${tooLarge.name} asks for what device ${ifname} cannot be given on this node: interface.groMaxSize is 600000, but ${ifname} takes at most 524280`,
       );
       expect(hostState(ifname)).toEqual(before);
-      expect(await agent.metric('dranet_driver_devices{state="prepared"}')).toBe(0);
+      expect(await at.agent.metric('dranet_driver_devices{state="prepared"}')).toBe(0);
     },
     TEST_LIMIT_MS,
   );
@@ -163,13 +149,13 @@ describe("an agent with --strict-claims", () => {
       const ifname = await device();
       ip("addr", "add", "10.83.0.5/24", "dev", ifname, "valid_lft", "900", "preferred_lft", "900");
       ip("route", "add", "10.84.0.0/16", "via", "10.83.0.1", "dev", ifname, "proto", "dhcp");
-      const claim = node.claim(uniqueName("dhcp"), { devices: ifname, config: {} });
-      const { pod } = await node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
-      const line = await agent.logged((at) => at.message === "claim prepared" && at["claimUid"] === claim.uid);
+      const claim = at.node.claim(uniqueName("dhcp"), { devices: ifname, config: {} });
+      const { pod } = await at.node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
+      const line = await at.agent.logged((one) => one.message === "claim prepared" && one["claimUid"] === claim.uid);
       expect(line["leftOut"]).toEqual([
         "route 10.84.0.0/16 of table 254 stays on the host: the addresses that the link takes along do not reach its gateway 10.83.0.1",
       ]);
-      await node.kubelet.endPod(pod, [claim]);
+      await at.node.kubelet.endPod(pod, [claim]);
       await eventually(`${ifname} is home`, () => hasLink(ifname));
       expect(ip("route", "show", "10.84.0.0/16")).toContain("via 10.83.0.1");
     },

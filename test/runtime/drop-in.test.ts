@@ -1,6 +1,6 @@
 /** What DRANET's own end-to-end suite asks of a driver, asked of this one: configuration in, what `ip` says of the pod out. */
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { closeSync, openSync } from "node:fs";
 import { inNetns } from "../../ffi/netns.ts";
 import type { Link } from "../../src/netlink/link.ts";
@@ -8,39 +8,25 @@ import { listLinks } from "../../src/netlink/links.ts";
 import { NetlinkSocket } from "../../src/netlink/socket.ts";
 import { SLICES } from "../fakes/api-server.ts";
 import { eventually } from "../fakes/eventually.ts";
-import type { Agent } from "../lab/agent.ts";
 import { settled } from "../lab/claim-life.ts";
-import { HostLinks, hasLink, ip, uniqueName } from "../lab/links.ts";
+import { hasLink, ip, uniqueName } from "../lab/links.ts";
 import { run } from "../lab/netns.ts";
-import { TestNode } from "../lab/node.ts";
+import { nodeForTests } from "../lab/node-for-tests.ts";
 import { addTcProgram, addTcx } from "../lab/programs.ts";
 import { refusal } from "../lab/refusal.ts";
 import type { ClaimRef } from "../lab/runtime/kubelet.ts";
 import type { Pod } from "../lab/runtime/pods.ts";
 
-const START_LIMIT_MS = 180_000;
 const TEST_LIMIT_MS = 60_000;
 
-let node: TestNode;
-let agent: Agent;
-let links: HostLinks;
-
-beforeAll(async () => {
-  node = await TestNode.start({ suite: "sid" });
-  agent = await node.agent();
-}, START_LIMIT_MS);
-afterAll(() => node[Symbol.asyncDispose](), TEST_LIMIT_MS);
-beforeEach(() => {
-  links = new HostLinks();
-});
-afterEach(() => links[Symbol.dispose]());
+const at = nodeForTests({ agent: {} });
 
 interface Attributes {
   readonly [name: string]: { readonly string?: string; readonly bool?: boolean; readonly int?: number };
 }
 
 function published(device: string): Attributes | undefined {
-  return node.api.store
+  return at.node.api.store
     .list(SLICES)
     .flatMap((slice) => slice.spec?.["devices"] as { name: string; attributes: Attributes }[])
     .find(({ name }) => name === device)?.attributes;
@@ -53,7 +39,7 @@ function host(words: string): string {
 
 /** A link that is up. */
 function link(name?: string): string {
-  const { ifname } = links.vethToPeer();
+  const { ifname } = at.links.vethToPeer();
   if (name !== undefined) host(`link set ${ifname} name ${name}`);
   host(`link set ${name ?? ifname} up`);
   return name ?? ifname;
@@ -75,10 +61,10 @@ class RunningPod implements AsyncDisposable {
   /** `device` is the name in the pool where it is not the link's. */
   static async start(ifname: string, config: object, device = ifname): Promise<RunningPod> {
     await eventually(`${device} is offered`, () => published(device) !== undefined);
-    const claim = node.claim(uniqueName("like"), { devices: device, config });
-    const { pod } = await node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
+    const claim = at.node.claim(uniqueName("like"), { devices: device, config });
+    const { pod } = await at.node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
     expect(hasLink(ifname)).toBe(false);
-    return new RunningPod(pod, claim, (await node.pods.netns(pod)) ?? "", ifname);
+    return new RunningPod(pod, claim, (await at.node.pods.netns(pod)) ?? "", ifname);
   }
 
   exec(words: string): string {
@@ -101,7 +87,7 @@ class RunningPod implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await node.kubelet.endPod(this.#pod, [this.#claim]);
+    await at.node.kubelet.endPod(this.#pod, [this.#claim]);
     await eventually(`${this.#ifname} is home`, () => hasLink(this.#ifname));
   }
 }
@@ -198,7 +184,12 @@ describe("the link in the pod", () => {
       const ifname = link();
       host(`addr add 169.254.169.13/24 dev ${ifname}`);
       host(`route add 10.10.10.0/24 via 169.254.169.1 dev ${ifname} table 1100`);
-      links.run("rule add from 10.20.30.0/24 table 1100 priority 500".split(" "), ["rule", "del", "priority", "500"]);
+      at.links.run("rule add from 10.20.30.0/24 table 1100 priority 500".split(" "), [
+        "rule",
+        "del",
+        "priority",
+        "500",
+      ]);
       await using pod = await RunningPod.start(ifname, { interface: { name: "eth99" } });
       expect(pod.exec("ip route show table 1100")).toContain("10.10.10.0/24 via 169.254.169.1 dev eth99");
       expect(pod.exec("ip rule show")).toMatch(/^500:\s+from 10\.20\.30\.0\/24 lookup 1100/m);
@@ -264,15 +255,15 @@ test(
     const ifname = link();
     host(`addr add 10.79.0.1/24 dev ${ifname}`);
     await settled(ifname);
-    await agent.settled();
+    await at.agent.settled();
     const before = published(ifname);
     expect(before).toBeDefined();
     await using _pod = await RunningPod.start(ifname, { interface: { name: "net1", mtu: 1400 } });
-    await agent.settled();
+    await at.agent.settled();
     expect(published(ifname)).toEqual(before ?? {});
-    expect(await agent.stop()).toBe(0);
-    agent = await node.agent();
-    await agent.settled();
+    expect(await at.agent.stop()).toBe(0);
+    await at.nextAgent();
+    await at.agent.settled();
     expect(published(ifname)).toEqual(before ?? {});
   },
   TEST_LIMIT_MS,
@@ -284,11 +275,11 @@ test(
     {
       await using _pod = await RunningPod.start(link(), {});
     }
-    await refusal(node.kubelet.prepare(node.claim(uniqueName("none"), { devices: "no-such-device" })));
-    const stranger = await node.pods.run({ name: uniqueName("stranger") });
-    await node.pods.stop(stranger);
-    await node.pods.remove(stranger);
-    const text = await (await fetch(`${await agent.url()}metrics`)).text();
+    await refusal(at.node.kubelet.prepare(at.node.claim(uniqueName("none"), { devices: "no-such-device" })));
+    const stranger = await at.node.pods.run({ name: uniqueName("stranger") });
+    await at.node.pods.stop(stranger);
+    await at.node.pods.remove(stranger);
+    const text = await (await fetch(`${await at.agent.url()}metrics`)).text();
     for (const name of [
       "process_start_time_seconds",
       'dranet_driver_published_devices_total{feature="total"}',

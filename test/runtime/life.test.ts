@@ -1,41 +1,28 @@
 /** The main job on real parts: prepare, attach, use, return, with the host as it was before. */
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { SLICES } from "../fakes/api-server.ts";
 import { eventually } from "../fakes/eventually.ts";
-import type { Agent } from "../lab/agent.ts";
 import { expectHostState, type HostState, hostState } from "../lab/host-state.ts";
-import { HostLinks, hasLink, ip, uniqueName, writeSysctl } from "../lab/links.ts";
-import { TestNode } from "../lab/node.ts";
+import { type HostLinks, hasLink, ip, uniqueName, writeSysctl } from "../lab/links.ts";
+import type { TestNode } from "../lab/node.ts";
+import { nodeForTests } from "../lab/node-for-tests.ts";
 
-const START_LIMIT_MS = 180_000;
 const TEST_LIMIT_MS = 60_000;
 
 describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
-  let node: TestNode;
-  let agent: Agent;
-  let links: HostLinks;
-
-  beforeAll(async () => {
-    node = await TestNode.start({ suite });
-    agent = await node.agent();
-  }, START_LIMIT_MS);
-  afterAll(() => node[Symbol.asyncDispose](), TEST_LIMIT_MS);
-  beforeEach(() => {
-    links = new HostLinks();
-  });
-  afterEach(() => links[Symbol.dispose]());
+  const at = nodeForTests({ suite, agent: {} });
 
   /** The device is offered once a scan has seen the link. */
   const offered = (device: string) =>
-    eventually(`${device} is offered`, () => publishedDevice(node, device) !== undefined);
+    eventually(`${device} is offered`, () => publishedDevice(at.node, device) !== undefined);
 
   test(
     "a veth end with much state goes into its pod as asked and comes home as it was",
     async () => {
-      const { ifname, netns, peer } = links.vethToPeer(["10.66.0.1/24", "fd66::1/64"]);
-      const second = links.vethToPeer(["10.67.0.1/24"]).ifname;
-      giveMuchState(links, ifname, second);
+      const { ifname, netns, peer } = at.links.vethToPeer(["10.66.0.1/24", "fd66::1/64"]);
+      const second = at.links.vethToPeer(["10.67.0.1/24"]).ifname;
+      giveMuchState(at.links, ifname, second);
       await settled(ifname);
       const before = hostState(ifname);
       const beforeMs = Date.now();
@@ -43,7 +30,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
 
       const peerMac =
         (JSON.parse(ip("-n", netns, "-j", "link", "show", peer)) as { address: string }[])[0]?.address ?? "";
-      const claim = node.claim(uniqueName("life"), {
+      const claim = at.node.claim(uniqueName("life"), {
         devices: ifname,
         config: {
           interface: {
@@ -61,13 +48,13 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
           neighbors: [{ destination: "10.66.0.1", hardwareAddr: peerMac }],
         },
       });
-      const { pod, containerId } = await node.kubelet.startPod({
+      const { pod, containerId } = await at.node.kubelet.startPod({
         name: claim.name,
         uid: claim.podUid,
         claims: [claim],
       });
-      const inPod = async (...command: string[]) => (await node.pods.exec(containerId, ...command)).stdout;
-      const netnsPath = (await node.pods.netns(pod)) ?? "";
+      const inPod = async (...command: string[]) => (await at.node.pods.exec(containerId, ...command)).stdout;
+      const netnsPath = (await at.node.pods.netns(pod)) ?? "";
       const fromHost = (...args: string[]) =>
         Bun.spawnSync(["nsenter", `--net=${netnsPath}`, "ip", ...args]).stdout.toString();
 
@@ -83,7 +70,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
       expect(fromHost("neigh", "show", "dev", "net1")).toContain(`10.66.0.1 lladdr ${peerMac} PERMANENT`);
       expect(await inPod("ping", "-c", "1", "-W", "2", "10.66.0.1")).toContain(" 0% packet loss");
 
-      await node.kubelet.endPod(pod, [claim]);
+      await at.node.kubelet.endPod(pod, [claim]);
       await expectAsBefore(ifname, before, beforeMs);
       expect(ip("route", "show", "table", "100")).toContain("blackhole 10.55.0.0/16");
     },
@@ -93,28 +80,31 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
   test(
     "a macvlan goes into its pod and comes home as it was",
     async () => {
-      const parent = links.vethToPeer(["10.68.0.1/24"]).ifname;
+      const parent = at.links.vethToPeer(["10.68.0.1/24"]).ifname;
       const ifname = uniqueName("m");
-      links.run(["link", "set", parent, "up"]);
-      links.run(["link", "add", ifname, "link", parent, "type", "macvlan", "mode", "bridge"], ["link", "del", ifname]);
+      at.links.run(["link", "set", parent, "up"]);
+      at.links.run(
+        ["link", "add", ifname, "link", parent, "type", "macvlan", "mode", "bridge"],
+        ["link", "del", ifname],
+      );
       ip("addr", "add", "10.68.0.5/24", "dev", ifname);
       ip("link", "set", ifname, "up");
       await settled(ifname);
       const before = hostState(ifname);
       const beforeMs = Date.now();
       await offered(ifname);
-      const claim = node.claim(uniqueName("mac"), { devices: ifname, config: { interface: { name: "net1" } } });
-      const { pod, containerId } = await node.kubelet.startPod({
+      const claim = at.node.claim(uniqueName("mac"), { devices: ifname, config: { interface: { name: "net1" } } });
+      const { pod, containerId } = await at.node.kubelet.startPod({
         name: claim.name,
         uid: claim.podUid,
         claims: [claim],
       });
       // Nothing was configured, so it has the address that it had on the host.
-      expect((await node.pods.exec(containerId, "ip", "addr", "show", "net1")).stdout).toContain("10.68.0.5/24");
-      expect((await node.pods.exec(containerId, "ping", "-c", "1", "-W", "2", "10.68.0.1")).stdout).toContain(
+      expect((await at.node.pods.exec(containerId, "ip", "addr", "show", "net1")).stdout).toContain("10.68.0.5/24");
+      expect((await at.node.pods.exec(containerId, "ping", "-c", "1", "-W", "2", "10.68.0.1")).stdout).toContain(
         " 0% packet loss",
       );
-      await node.kubelet.endPod(pod, [claim]);
+      await at.node.kubelet.endPod(pod, [claim]);
       await expectAsBefore(ifname, before, beforeMs);
     },
     TEST_LIMIT_MS,
@@ -123,18 +113,18 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
   test(
     "a link that was down comes home down",
     async () => {
-      const { ifname } = links.vethToPeer();
+      const { ifname } = at.links.vethToPeer();
       ip("addr", "add", "10.69.0.1/24", "dev", ifname);
       const before = hostState(ifname);
       const beforeMs = Date.now();
       await offered(ifname);
-      const claim = node.claim(uniqueName("down"), {
+      const claim = at.node.claim(uniqueName("down"), {
         devices: ifname,
         config: { interface: { name: "net1", addresses: ["10.69.0.9/24"] } },
       });
-      const { pod } = await node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
+      const { pod } = await at.node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
       expect(hasLink(ifname)).toBe(false);
-      await node.kubelet.endPod(pod, [claim]);
+      await at.node.kubelet.endPod(pod, [claim]);
       await expectAsBefore(ifname, before, beforeMs);
       expect(JSON.stringify(before.link)).not.toContain('"UP"');
     },
@@ -144,22 +134,22 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
   test(
     "a device is published with the same bytes before, during and after its claim",
     async () => {
-      const { ifname } = links.vethToPeer(["10.70.0.1/24"]);
+      const { ifname } = at.links.vethToPeer(["10.70.0.1/24"]);
       ip("addr", "add", "10.70.0.2/24", "dev", ifname);
       ip("link", "set", ifname, "up");
       await settled(ifname);
       await offered(ifname);
-      await agent.settled();
-      const before = publishedDevice(node, ifname);
+      await at.agent.settled();
+      const before = publishedDevice(at.node, ifname);
       expect(before).toContain("10.70.0.2/24");
-      const claim = node.claim(uniqueName("same"), { devices: ifname, config: { interface: { name: "net1" } } });
-      const { pod } = await node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
-      await agent.settled();
-      expect(publishedDevice(node, ifname)).toBe(before);
-      await node.kubelet.endPod(pod, [claim]);
+      const claim = at.node.claim(uniqueName("same"), { devices: ifname, config: { interface: { name: "net1" } } });
+      const { pod } = await at.node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
+      await at.agent.settled();
+      expect(publishedDevice(at.node, ifname)).toBe(before);
+      await at.node.kubelet.endPod(pod, [claim]);
       await settled(ifname);
-      await agent.settled();
-      expect(publishedDevice(node, ifname)).toBe(before);
+      await at.agent.settled();
+      expect(publishedDevice(at.node, ifname)).toBe(before);
     },
     TEST_LIMIT_MS,
   );
@@ -167,22 +157,22 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
   test(
     "a slice that somebody deletes comes back, and nothing is written while nothing changes",
     async () => {
-      const { ifname } = links.vethToPeer();
+      const { ifname } = at.links.vethToPeer();
       await offered(ifname);
       // Links of other tests may come and go meanwhile: what counts is a period in which nothing did.
       let [writes, before] = [0, ""];
       await eventually(
         "nothing changes for a while",
         async () => {
-          [writes, before] = [node.api.writes.length, publishedDevices(node)];
-          await agent.settled();
-          return publishedDevices(node) === before;
+          [writes, before] = [at.node.api.writes.length, publishedDevices(at.node)];
+          await at.agent.settled();
+          return publishedDevices(at.node) === before;
         },
         20_000,
       );
-      expect(node.api.writes.length).toBe(writes);
-      for (const slice of node.api.store.list(SLICES)) node.api.store.remove(SLICES, String(slice.metadata.name));
-      await eventually(`${ifname} is published again`, () => publishedDevice(node, ifname) !== undefined, 10_000);
+      expect(at.node.api.writes.length).toBe(writes);
+      for (const slice of at.node.api.store.list(SLICES)) at.node.api.store.remove(SLICES, String(slice.metadata.name));
+      await eventually(`${ifname} is published again`, () => publishedDevice(at.node, ifname) !== undefined, 10_000);
     },
     TEST_LIMIT_MS,
   );
@@ -190,10 +180,10 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
   test(
     "nothing is left in the store, the CDI directory or the metrics when all pods are gone",
     async () => {
-      expect(await agent.metric("dranet_driver_held_namespaces")).toBe(0);
-      expect(await agent.metric("dranet_driver_receipts")).toBe(0);
-      expect(await agent.metric('dranet_driver_devices{state="attached"}')).toBe(0);
-      expect(agent.log.filter((line) => line.level === "error")).toEqual([]);
+      expect(await at.agent.metric("dranet_driver_held_namespaces")).toBe(0);
+      expect(await at.agent.metric("dranet_driver_receipts")).toBe(0);
+      expect(await at.agent.metric('dranet_driver_devices{state="attached"}')).toBe(0);
+      expect(at.agent.log.filter((line) => line.level === "error")).toEqual([]);
     },
     TEST_LIMIT_MS,
   );

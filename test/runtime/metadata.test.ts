@@ -1,10 +1,11 @@
 /** Device metadata files (KEP-5304) in containers of a real runtime. */
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { HostLinks, uniqueName } from "../lab/links.ts";
-import { DRIVER, NODE, TestNode } from "../lab/node.ts";
+import { DRIVER, NODE } from "../lab/node.ts";
+import { nodeForTests } from "../lab/node-for-tests.ts";
 import { StandaloneNode } from "../lab/standalone-node.ts";
 
 const START_LIMIT_MS = 180_000; // the first start fetches packages
@@ -13,33 +14,22 @@ const RELEASED = "/var/run/kubernetes.io/dra-device-attributes";
 const KEP = "/var/run/dra-device-attributes";
 
 describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
-  let node: TestNode;
-  let links: HostLinks;
+  const at = nodeForTests({ suite, agent: {} });
 
-  beforeAll(async () => {
-    node = await TestNode.start({ suite });
-    await node.agent();
-  }, START_LIMIT_MS);
-  afterAll(() => node[Symbol.asyncDispose](), TEST_LIMIT_MS);
-  beforeEach(() => {
-    links = new HostLinks();
-  });
-  afterEach(() => links[Symbol.dispose]());
-
-  const filesDir = () => join(node.dir, "kubelet/plugins", DRIVER, "dra-device-metadata");
-  const read = async (containerId: string, path: string) => (await node.pods.exec(containerId, "cat", path)).stdout;
+  const filesDir = () => join(at.node.dir, "kubelet/plugins", DRIVER, "dra-device-metadata");
+  const read = async (containerId: string, path: string) => (await at.node.pods.exec(containerId, "cat", path)).stdout;
   const found = async (containerId: string) => {
-    const { stdout } = await node.pods.exec(containerId, "find", RELEASED, KEP, "-type", "f");
+    const { stdout } = await at.node.pods.exec(containerId, "find", RELEASED, KEP, "-type", "f");
     return stdout.trim().split("\n").toSorted();
   };
 
   test(
     "a container reads what its requests got at both paths, cannot write it, and sees no other request's",
     async () => {
-      const [a, b] = [links.vethToPeer().ifname, links.vethToPeer().ifname];
+      const [a, b] = [at.links.vethToPeer().ifname, at.links.vethToPeer().ifname];
       const config = { interface: { name: "net1", addresses: ["10.76.0.9/24"], hardwareAddr: "02:00:00:00:76:09" } };
-      const claim = node.claim(uniqueName("meta"), { devices: { a, b }, configs: { a: config } });
-      const { pod, containerId, cdiDevices } = await node.kubelet.startPod({
+      const claim = at.node.claim(uniqueName("meta"), { devices: { a, b }, configs: { a: config } });
+      const { pod, containerId, cdiDevices } = await at.node.kubelet.startPod({
         name: claim.name,
         uid: claim.podUid,
         claims: [claim],
@@ -77,7 +67,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
         ],
       });
       // What the file says of the link is what the pod's own tools say of it.
-      const shown = await node.pods.exec(
+      const shown = await at.node.pods.exec(
         containerId,
         "ip",
         "addr",
@@ -86,19 +76,19 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
       );
       expect(shown.stdout).toContain("10.76.0.9/24");
       expect(shown.stdout).toContain("02:00:00:00:76:09");
-      const written = await node.pods.exec(containerId, "sh", "-c", `echo >>${KEP}/${path("a")}`);
+      const written = await at.node.pods.exec(containerId, "sh", "-c", `echo >>${KEP}/${path("a")}`);
       expect([written.exitCode, written.stderr]).toEqual([1, expect.stringContaining("Read-only file system")]);
 
       const ofB = cdiDevices.filter((id) => id.endsWith("-b"));
-      const other = await node.pods.launch(pod, { name: "other", cdiDevices: ofB });
+      const other = await at.node.pods.launch(pod, { name: "other", cdiDevices: ofB });
       expect(await found(other)).toEqual([`${KEP}/${path("b")}`, `${RELEASED}/resourceclaims/${path("b")}`].toSorted());
-      const bystander = await node.pods.launch(pod, { name: "bystander" });
+      const bystander = await at.node.pods.launch(pod, { name: "bystander" });
       expect(await found(bystander)).toEqual([""]);
 
       expect(readdirSync(filesDir())).toEqual([claim.uid]);
-      await node.pods.stop(pod);
+      await at.node.pods.stop(pod);
       expect(existsSync(filesDir())).toBe(false);
-      await node.kubelet.endPod(pod, [claim]);
+      await at.node.kubelet.endPod(pod, [claim]);
     },
     TEST_LIMIT_MS,
   );
@@ -106,11 +96,11 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
   test(
     "a claim of a template has its file under the name that the pod gives it",
     async () => {
-      const claim = node.claim(uniqueName("meta"), {
-        devices: links.vethToPeer().ifname,
+      const claim = at.node.claim(uniqueName("meta"), {
+        devices: at.links.vethToPeer().ifname,
         annotations: { "resource.kubernetes.io/pod-claim-name": "net" },
       });
-      const { pod, containerId } = await node.kubelet.startPod({
+      const { pod, containerId } = await at.node.kubelet.startPod({
         name: claim.name,
         uid: claim.podUid,
         claims: [claim],
@@ -122,7 +112,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
         .split("\n")
         .map((line) => JSON.parse(line));
       expect([first.metadata.name, first.podClaimName]).toEqual([claim.name, "net"]);
-      await node.kubelet.endPod(pod, [claim]);
+      await at.node.kubelet.endPod(pod, [claim]);
     },
     TEST_LIMIT_MS,
   );

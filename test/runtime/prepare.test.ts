@@ -1,49 +1,38 @@
 /** The kubelet's calls: what Prepare refuses and with which words, and what may be asked twice. */
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import type { Stored } from "../fakes/object-store.ts";
-import type { Agent } from "../lab/agent.ts";
-import { HostLinks, hasLink, ip, uniqueName } from "../lab/links.ts";
-import { DRIVER, NODE, TestNode } from "../lab/node.ts";
+import { hasLink, ip, uniqueName } from "../lab/links.ts";
+import { DRIVER, NODE, type TestNode } from "../lab/node.ts";
+import { nodeForTests } from "../lab/node-for-tests.ts";
 import { refusal } from "../lab/refusal.ts";
 import { type ClaimRef, Kubelet } from "../lab/runtime/kubelet.ts";
 
-const START_LIMIT_MS = 180_000; // the first start fetches packages
 const TEST_LIMIT_MS = 60_000;
 const CLAIMS = "/apis/resource.k8s.io/v1/namespaces/default/resourceclaims";
 const PODS = "/api/v1/namespaces/default/pods";
 
 describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
-  let node: TestNode;
-  let agent: Agent;
-  let links: HostLinks;
+  const at = nodeForTests({ suite, agent: {} });
   let ifname: string;
-
-  beforeAll(async () => {
-    node = await TestNode.start({ suite });
-    agent = await node.agent();
-  }, START_LIMIT_MS);
-  afterAll(() => node[Symbol.asyncDispose](), TEST_LIMIT_MS);
   beforeEach(() => {
-    links = new HostLinks();
-    ifname = links.vethToPeer().ifname;
+    ifname = at.links.vethToPeer().ifname;
   });
   afterEach(async () => {
-    node.api.intercept = () => undefined;
-    expect(await agent.metric('dranet_driver_devices{state="prepared"}')).toBe(0);
-    expect(await agent.metric('dranet_driver_devices{state="attached"}')).toBe(0);
-    links[Symbol.dispose]();
+    at.node.api.intercept = () => undefined;
+    expect(await at.agent.metric('dranet_driver_devices{state="prepared"}')).toBe(0);
+    expect(await at.agent.metric('dranet_driver_devices{state="attached"}')).toBe(0);
   });
 
   const newClaim = (options: Partial<Parameters<TestNode["claim"]>[1]> = {}) =>
-    node.claim(uniqueName("prep"), { devices: ifname, config: { interface: { name: "net1" } }, ...options });
+    at.node.claim(uniqueName("prep"), { devices: ifname, config: { interface: { name: "net1" } }, ...options });
 
   function change(collection: string, name: string, edit: (object: Stored) => void): void {
-    const object = node.api.store.get(`${collection}/${name}`);
+    const object = at.node.api.store.get(`${collection}/${name}`);
     if (object === undefined) throw new Error(`there is no ${collection}/${name}`);
     edit(object);
-    node.api.store.replace(collection, object);
+    at.node.api.store.replace(collection, object);
   }
 
   describe("Prepare refuses", () => {
@@ -113,13 +102,13 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
       },
       "a claim that does not exist": {
         spoil: ({ name }) => {
-          node.api.store.remove(CLAIMS, name);
+          at.node.api.store.remove(CLAIMS, name);
         },
         words: ({ name }) => `claim default/${name} does not exist any more`,
       },
       "a claim of a pod that does not exist": {
         spoil: ({ name }) => {
-          node.api.store.remove(PODS, name);
+          at.node.api.store.remove(PODS, name);
         },
         words: ({ name }) => `which claim default/${name} is reserved for, does not exist any more`,
       },
@@ -145,7 +134,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
       async (_, { spoil, asked, words }) => {
         const claim = newClaim();
         spoil?.(claim);
-        expect(await refusal(node.kubelet.prepare(asked?.(claim) ?? claim))).toContain(words(claim));
+        expect(await refusal(at.node.kubelet.prepare(asked?.(claim) ?? claim))).toContain(words(claim));
       },
       TEST_LIMIT_MS,
     );
@@ -158,7 +147,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
           ["kata", "kata-qemu"],
           ["plain", "runc"],
         ] as const)
-          node.api.store.add(classes, {
+          at.node.api.store.add(classes, {
             apiVersion: "node.k8s.io/v1",
             kind: "RuntimeClass",
             metadata: { name },
@@ -172,17 +161,19 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
           return claim;
         };
         const kata = inClass("kata");
-        expect(await refusal(node.kubelet.prepare(kata))).toContain(
+        expect(await refusal(at.node.kubelet.prepare(kata))).toContain(
           `pod default/${kata.name} runs with the handler kata-qemu of RuntimeClass kata, which is not in --runtime-handlers`,
         );
         // Where RuntimeClasses may not be read, the name of the class has to do.
-        node.api.intercept = ({ path }) =>
+        at.node.api.intercept = ({ path }) =>
           path.startsWith(classes) ? { status: 403, body: { reason: "Forbidden", message: "no" } } : undefined;
-        expect(await refusal(node.kubelet.prepare(inClass("gvisor")))).toContain("the handler gvisor of RuntimeClass");
-        node.api.intercept = () => undefined;
+        expect(await refusal(at.node.kubelet.prepare(inClass("gvisor")))).toContain(
+          "the handler gvisor of RuntimeClass",
+        );
+        at.node.api.intercept = () => undefined;
         const plain = inClass("plain");
-        expect(await node.kubelet.prepare(plain)).toHaveLength(1);
-        await node.kubelet.unprepare(plain);
+        expect(await at.node.kubelet.prepare(plain)).toHaveLength(1);
+        await at.node.kubelet.unprepare(plain);
       },
       TEST_LIMIT_MS,
     );
@@ -191,18 +182,18 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
       "a device of a pod that runs, by the name of its holder, until that pod has ended",
       async () => {
         const holder = newClaim();
-        const { pod } = await node.kubelet.startPod({ name: holder.name, uid: holder.podUid, claims: [holder] });
+        const { pod } = await at.node.kubelet.startPod({ name: holder.name, uid: holder.podUid, claims: [holder] });
         const other = newClaim();
-        expect(await refusal(node.kubelet.prepare(other))).toContain(
+        expect(await refusal(at.node.kubelet.prepare(other))).toContain(
           `device ${ifname} is still held by claim default/${holder.name} of pod default/${holder.name}, which runs with it: delete that pod first`,
         );
         expect(hasLink(ifname)).toBe(false);
         // Its Unprepare has not come yet, but the device is at home: nobody has it any more.
-        await node.pods.stop(pod);
-        await node.pods.remove(pod);
-        expect(await node.kubelet.prepare(other)).toHaveLength(1);
-        await node.kubelet.unprepare(holder);
-        await node.kubelet.unprepare(other);
+        await at.node.pods.stop(pod);
+        await at.node.pods.remove(pod);
+        expect(await at.node.kubelet.prepare(other)).toHaveLength(1);
+        await at.node.kubelet.unprepare(holder);
+        await at.node.kubelet.unprepare(other);
       },
       TEST_LIMIT_MS,
     );
@@ -211,17 +202,17 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
       "every claim while no runtime is connected, and none once it is back",
       async () => {
         const claim = newClaim();
-        await node.lab.restart({
+        await at.node.lab.restart({
           meanwhile: async () => {
-            expect(await refusal(node.kubelet.prepare(claim))).toContain(
-              `netferry is not registered with the container runtime (NRI socket ${node.lab.nriSocket}): a sandbox that starts now would not get its devices`,
+            expect(await refusal(at.node.kubelet.prepare(claim))).toContain(
+              `netferry is not registered with the container runtime (NRI socket ${at.node.lab.nriSocket}): a sandbox that starts now would not get its devices`,
             );
-            expect(await agent.readyz()).toContain("[-] runtime");
+            expect(await at.agent.readyz()).toContain("[-] runtime");
           },
         });
-        await agent.ready();
-        expect(await node.kubelet.prepare(claim)).toHaveLength(1);
-        await node.kubelet.unprepare(claim);
+        await at.agent.ready();
+        expect(await at.node.kubelet.prepare(claim)).toHaveLength(1);
+        await at.node.kubelet.unprepare(claim);
       },
       TEST_LIMIT_MS,
     );
@@ -231,7 +222,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
     "Prepare may be asked again, also twice at once and when the device is in the pod",
     async () => {
       const claim = newClaim();
-      const [first, second] = await Promise.all([node.kubelet.prepare(claim), node.kubelet.prepare(claim)]);
+      const [first, second] = await Promise.all([at.node.kubelet.prepare(claim), at.node.kubelet.prepare(claim)]);
       const answer = {
         requestNames: ["nic"],
         poolName: NODE,
@@ -240,21 +231,21 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
       };
       expect(first).toMatchObject([answer]);
       expect(second).toMatchObject([answer]);
-      const { pod, containerId } = await node.kubelet.startPod({
+      const { pod, containerId } = await at.node.kubelet.startPod({
         name: claim.name,
         uid: claim.podUid,
         claims: [claim],
       });
-      const linkInPod = async () => (await node.pods.exec(containerId, "ip", "-o", "link", "show", "net1")).stdout;
+      const linkInPod = async () => (await at.node.pods.exec(containerId, "ip", "-o", "link", "show", "net1")).stdout;
       const before = await linkInPod();
       expect(before).toContain("net1");
-      expect(await Promise.all([node.kubelet.prepare(claim), node.kubelet.prepare(claim)])).toMatchObject([
+      expect(await Promise.all([at.node.kubelet.prepare(claim), at.node.kubelet.prepare(claim)])).toMatchObject([
         [answer],
         [answer],
       ]);
       expect(await linkInPod()).toBe(before);
-      expect(await agent.metric('dranet_driver_devices{state="attached"}')).toBe(1);
-      await node.kubelet.endPod(pod, [claim]);
+      expect(await at.agent.metric('dranet_driver_devices{state="attached"}')).toBe(1);
+      await at.node.kubelet.endPod(pod, [claim]);
       expect(hasLink(ifname)).toBe(true);
     },
     TEST_LIMIT_MS,
@@ -264,15 +255,15 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
     "Prepare serves a pod that may not be read, and does without the names of its containers",
     async () => {
       const claim = newClaim();
-      node.api.intercept = ({ path }) =>
+      at.node.api.intercept = ({ path }) =>
         path.startsWith(PODS) ? { status: 403, body: { reason: "Forbidden", message: "no" } } : undefined;
-      const { pod, containerId } = await node.kubelet.startPod({
+      const { pod, containerId } = await at.node.kubelet.startPod({
         name: claim.name,
         uid: claim.podUid,
         claims: [claim],
       });
-      expect((await node.pods.exec(containerId, "ip", "link", "show", "net1")).stdout).toContain("net1");
-      await node.kubelet.endPod(pod, [claim]);
+      expect((await at.node.pods.exec(containerId, "ip", "link", "show", "net1")).stdout).toContain("net1");
+      await at.node.kubelet.endPod(pod, [claim]);
     },
     TEST_LIMIT_MS,
   );
@@ -281,12 +272,12 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
     "Unprepare brings the device home when the pod was never stopped, and may be asked again",
     async () => {
       const claim = newClaim();
-      const { pod } = await node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
-      await node.kubelet.unprepare(claim);
+      const { pod } = await at.node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
+      await at.node.kubelet.unprepare(claim);
       expect(hasLink(ifname)).toBe(true);
-      await node.kubelet.unprepare(claim);
-      await node.pods.stop(pod);
-      await node.pods.remove(pod);
+      await at.node.kubelet.unprepare(claim);
+      await at.node.pods.stop(pod);
+      await at.node.pods.remove(pod);
     },
     TEST_LIMIT_MS,
   );
@@ -316,7 +307,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
   test(
     "Unprepare of a claim that nobody knows succeeds",
     async () => {
-      await node.kubelet.unprepare({ namespace: "default", name: "stranger", uid: crypto.randomUUID() });
+      await at.node.kubelet.unprepare({ namespace: "default", name: "stranger", uid: crypto.randomUUID() });
     },
     TEST_LIMIT_MS,
   );
@@ -325,8 +316,8 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
     "a kubelet that knows v1beta1 alone takes a claim through its life",
     async () => {
       using kubelet = new Kubelet({
-        lab: node.lab,
-        rootDir: join(node.dir, "kubelet"),
+        lab: at.node.lab,
+        rootDir: join(at.node.dir, "kubelet"),
         supportedVersions: ["v1beta1.DRAPlugin"],
       });
       await kubelet.register(DRIVER);
@@ -337,7 +328,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
         claims: [claim],
       });
       expect(cdiDevices).toEqual([`netferry.dev/${DRIVER}=${claim.uid}-nic`]);
-      expect((await node.pods.exec(containerId, "ip", "link", "show", "net1")).stdout).toContain("net1");
+      expect((await at.node.pods.exec(containerId, "ip", "link", "show", "net1")).stdout).toContain("net1");
       expect(await refusal(kubelet.prepare({ ...claim, uid: "other" }))).toContain("was replaced");
       await kubelet.endPod(pod, [claim]);
       expect(hasLink(ifname)).toBe(true);
@@ -349,15 +340,15 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
     "Unprepare works from the store alone: without the claim's object, and without the API server",
     async () => {
       const claim = newClaim();
-      const { pod } = await node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
-      node.api.store.remove(CLAIMS, claim.name);
-      node.api.store.remove(PODS, claim.name);
-      const asked = node.api.seen.length;
-      await node.api[Symbol.asyncDispose](); // and so this test is the last
-      await node.kubelet.endPod(pod, [claim]);
+      const { pod } = await at.node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
+      at.node.api.store.remove(CLAIMS, claim.name);
+      at.node.api.store.remove(PODS, claim.name);
+      const asked = at.node.api.seen.length;
+      await at.node.api[Symbol.asyncDispose](); // and so this test is the last
+      await at.node.kubelet.endPod(pod, [claim]);
       expect(hasLink(ifname)).toBe(true);
-      expect(node.api.seen.slice(asked)).toEqual([]);
-      expect(await refusal(node.kubelet.prepare(claim))).toContain("cannot reach https://127.0.0.1");
+      expect(at.node.api.seen.slice(asked)).toEqual([]);
+      expect(await refusal(at.node.kubelet.prepare(claim))).toContain("cannot reach https://127.0.0.1");
     },
     TEST_LIMIT_MS,
   );

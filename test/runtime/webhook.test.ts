@@ -4,8 +4,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { join } from "node:path";
 import { eventually } from "../fakes/eventually.ts";
 import type { Agent } from "../lab/agent.ts";
-import { HostLinks, uniqueName } from "../lab/links.ts";
-import { TestNode } from "../lab/node.ts";
+import { uniqueName } from "../lab/links.ts";
+import { nodeForTests } from "../lab/node-for-tests.ts";
 import { refusal } from "../lab/refusal.ts";
 import { StandaloneNode } from "../lab/standalone-node.ts";
 import { PythonWebhook } from "../lab/webhook.ts";
@@ -17,29 +17,17 @@ const RELEASE = "/ReleaseProfileConfig";
 const PENDING = "dranet_driver_profile_releases_pending";
 const FAILURES = "dranet_driver_profile_release_failures_total";
 
-let node: TestNode;
-let links: HostLinks;
+const at = nodeForTests();
 let webhook: PythonWebhook;
-beforeAll(async () => {
-  node = await TestNode.start({ suite: "sid" });
-}, START_LIMIT_MS);
-afterAll(() => node[Symbol.asyncDispose](), TEST_LIMIT_MS);
-beforeEach(() => {
-  links = new HostLinks();
-});
-afterEach(async () => {
-  await node.stopAgents();
-  await webhook[Symbol.asyncDispose]();
-  links[Symbol.dispose]();
-}, TEST_LIMIT_MS);
+afterEach(() => webhook[Symbol.asyncDispose](), TEST_LIMIT_MS);
 
 function startAgent(): Promise<Agent> {
-  return node.agent({ args: ["--profile-provider=webhook", `--webhook-url=${webhook.url}`] });
+  return at.node.agent({ args: ["--profile-provider=webhook", `--webhook-url=${webhook.url}`] });
 }
 
 function newClaim(profile = "pool-a") {
-  const ifname = links.vethToPeer().ifname;
-  const claim = node.claim(uniqueName("ipam"), {
+  const ifname = at.links.vethToPeer().ifname;
+  const claim = at.node.claim(uniqueName("ipam"), {
     devices: ifname,
     config: { profile, interface: { name: "net1", mtu: 1400 } },
   });
@@ -47,14 +35,14 @@ function newClaim(profile = "pool-a") {
 }
 
 async function inPod(containerId: string): Promise<string> {
-  const addresses = await node.pods.exec(containerId, "ip", "-4", "addr", "show", "net1");
-  const routes = await node.pods.exec(containerId, "ip", "-4", "route", "show");
+  const addresses = await at.node.pods.exec(containerId, "ip", "-4", "addr", "show", "net1");
+  const routes = await at.node.pods.exec(containerId, "ip", "-4", "route", "show");
   return `${addresses.stdout}${routes.stdout}`;
 }
 
 describe.each(["unix", "http"] as const)("over %s", (kind) => {
   beforeEach(async () => {
-    webhook = await PythonWebhook.start(kind === "unix" ? join(node.dir, `${uniqueName("w")}.sock`) : undefined);
+    webhook = await PythonWebhook.start(kind === "unix" ? join(at.node.dir, `${uniqueName("w")}.sock`) : undefined);
   });
 
   test(
@@ -62,7 +50,7 @@ describe.each(["unix", "http"] as const)("over %s", (kind) => {
     async () => {
       const agent = await startAgent();
       const { ifname, claim } = newClaim();
-      const { pod, containerId } = await node.kubelet.startPod({
+      const { pod, containerId } = await at.node.kubelet.startPod({
         name: claim.name,
         uid: claim.podUid,
         claims: [claim],
@@ -82,7 +70,7 @@ describe.each(["unix", "http"] as const)("over %s", (kind) => {
         },
       });
       expect(webhook.leases).toBe(1);
-      await node.kubelet.endPod(pod, [claim]);
+      await at.node.kubelet.endPod(pod, [claim]);
       await eventually("it is released", () => webhook.statuses(RELEASE).length === 1);
       const { claim: _, ...held } = asked?.body ?? {};
       expect(webhook.requests.at(-1)).toMatchObject({ body: held, leases: 0 });
@@ -95,7 +83,7 @@ describe.each(["unix", "http"] as const)("over %s", (kind) => {
 
 describe("a release that fails", () => {
   beforeEach(async () => {
-    webhook = await PythonWebhook.start(join(node.dir, `${uniqueName("w")}.sock`));
+    webhook = await PythonWebhook.start(join(at.node.dir, `${uniqueName("w")}.sock`));
   });
 
   test(
@@ -103,9 +91,9 @@ describe("a release that fails", () => {
     async () => {
       const agent = await startAgent();
       const { claim } = newClaim();
-      await node.kubelet.prepare(claim);
+      await at.node.kubelet.prepare(claim);
       await webhook.fail(RELEASE, 500, 503);
-      await node.kubelet.unprepare(claim);
+      await at.node.kubelet.unprepare(claim);
       await eventually("two tries failed", () => webhook.statuses(RELEASE).length === 2);
       expect(await agent.metric(PENDING)).toBe(1);
       await eventually("the third did not", async () => (await agent.metric(PENDING)) === 0, 10_000);
@@ -127,9 +115,9 @@ describe("a release that fails", () => {
     async () => {
       const first = await startAgent();
       const { claim } = newClaim();
-      await node.kubelet.prepare(claim);
+      await at.node.kubelet.prepare(claim);
       await webhook.fail(RELEASE, 500, 500);
-      await node.kubelet.unprepare(claim);
+      await at.node.kubelet.unprepare(claim);
       await eventually("the first try failed", () => webhook.statuses(RELEASE).length === 1);
       await first.kill();
       expect(webhook.leases).toBe(1);
@@ -144,7 +132,7 @@ describe("a release that fails", () => {
 
 describe("Prepare", () => {
   beforeEach(async () => {
-    webhook = await PythonWebhook.start(join(node.dir, `${uniqueName("w")}.sock`));
+    webhook = await PythonWebhook.start(join(at.node.dir, `${uniqueName("w")}.sock`));
   });
 
   test(
@@ -153,13 +141,13 @@ describe("Prepare", () => {
       await startAgent();
       const { ifname, claim } = newClaim();
       await webhook.fail(GET, 409);
-      expect(await refusal(node.kubelet.prepare(claim))).toContain(
+      expect(await refusal(at.node.kubelet.prepare(claim))).toContain(
         `claim default/${claim.name}, device ${ifname}: device ${ifname}: POST ${GET} at ${webhook.url} answered 409 ({"error": "as the test wants"}); the webhook's log should say why`,
       );
-      await node.kubelet.prepare(claim);
-      await node.kubelet.prepare(claim);
+      await at.node.kubelet.prepare(claim);
+      await at.node.kubelet.prepare(claim);
       expect(webhook.leases).toBe(1);
-      await node.kubelet.unprepare(claim);
+      await at.node.kubelet.unprepare(claim);
       await eventually("it is released", () => webhook.leases === 0);
     },
     TEST_LIMIT_MS,
@@ -170,8 +158,8 @@ describe("Prepare", () => {
     async () => {
       await startAgent();
       const { claim } = newClaim("pool-z");
-      expect(await refusal(node.kubelet.prepare(claim))).toContain("answered 404");
-      await node.kubelet.unprepare(claim);
+      expect(await refusal(at.node.kubelet.prepare(claim))).toContain("answered 404");
+      await at.node.kubelet.unprepare(claim);
       expect(webhook.statuses(RELEASE)).toEqual([]);
     },
     TEST_LIMIT_MS,
@@ -182,11 +170,11 @@ describe("Prepare", () => {
     async () => {
       await startAgent();
       const { claim } = newClaim("pool-hook");
-      expect(await refusal(node.kubelet.prepare(claim))).toContain(
+      expect(await refusal(at.node.kubelet.prepare(claim))).toContain(
         `the webhook at ${webhook.url} wants /opt/example/bin/authorize to run when a container of the pod is created, and netferry adds no programs to containers: have its /GetRuntimeHook answer null for this profile`,
       );
       expect(webhook.statuses("/GetRuntimeHook")).toEqual([200]);
-      await node.kubelet.unprepare(claim);
+      await at.node.kubelet.unprepare(claim);
       await eventually("it is released", () => webhook.leases === 0 && webhook.statuses(RELEASE).length === 1);
     },
     TEST_LIMIT_MS,
@@ -197,14 +185,14 @@ describe("Prepare", () => {
     async () => {
       const agent = await startAgent();
       const { ifname, claim } = newClaim();
-      const other = node.claim(uniqueName("ipam"), { devices: ifname, config: { interface: { name: "net1" } } });
-      await node.kubelet.prepare(other);
-      const pod = await node.pods.run({ name: other.name, uid: other.podUid });
-      expect(await refusal(node.kubelet.prepare(claim))).toContain("is still held by claim");
+      const other = at.node.claim(uniqueName("ipam"), { devices: ifname, config: { interface: { name: "net1" } } });
+      await at.node.kubelet.prepare(other);
+      const pod = await at.node.pods.run({ name: other.name, uid: other.podUid });
+      expect(await refusal(at.node.kubelet.prepare(claim))).toContain("is still held by claim");
       expect(webhook.leases).toBe(1);
-      await node.kubelet.unprepare(claim);
+      await at.node.kubelet.unprepare(claim);
       await eventually("it is released", () => webhook.leases === 0);
-      await node.kubelet.endPod(pod, [other]);
+      await at.node.kubelet.endPod(pod, [other]);
       expect(await agent.metric(PENDING)).toBe(0);
     },
     TEST_LIMIT_MS,
@@ -213,9 +201,9 @@ describe("Prepare", () => {
   test(
     "without anybody who knows profiles says how to have one",
     async () => {
-      await node.agent();
+      await at.node.agent();
       const { claim } = newClaim();
-      expect(await refusal(node.kubelet.prepare(claim))).toContain(
+      expect(await refusal(at.node.kubelet.prepare(claim))).toContain(
         "nobody here knows profiles: run netferry with --profile-provider=webhook and --webhook-url, or leave the field profile out",
       );
     },
@@ -237,7 +225,7 @@ describe("on a node without a cluster", () => {
     "a pod has the profile's address, and it is released when the pod has ended or cannot have its device",
     async () => {
       const agent = await edge.agent({ args: ["--profile-provider=webhook", `--webhook-url=${webhook.url}`] });
-      const { ifname } = links.vethToPeer();
+      const { ifname } = at.links.vethToPeer();
       const name = uniqueName("edge");
       edge.writeClass("v");
       edge.writeClaim({ name, ifname, config: { profile: "pool-a", interface: { name: "net1" } } });
