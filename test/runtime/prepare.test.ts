@@ -288,17 +288,17 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
       const altname = uniqueName("alt");
       ip("link", "property", "add", "dev", ifname, "altname", altname);
       const claim = newClaim();
-      const { pod } = await node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
+      const { pod } = await at.node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
       // The kernel lets no link into a namespace where one of its names is taken.
-      const other = links.vethToPeer().ifname;
+      const other = at.links.vethToPeer().ifname;
       ip("link", "property", "add", "dev", other, "altname", altname);
-      await node.pods.stop(pod);
-      await node.pods.remove(pod);
-      expect(await refusal(node.kubelet.unprepare(claim))).toContain("EEXIST");
+      await at.node.pods.stop(pod);
+      await at.node.pods.remove(pod);
+      expect(await refusal(at.node.kubelet.unprepare(claim))).toContain("EEXIST");
       expect(hasLink(ifname)).toBe(false);
-      expect(await refusal(node.kubelet.prepare(newClaim()))).toContain(`device ${ifname}`);
+      expect(await refusal(at.node.kubelet.prepare(newClaim()))).toContain(`device ${ifname}`);
       ip("link", "property", "del", "dev", other, "altname", altname);
-      await node.kubelet.unprepare(claim);
+      await at.node.kubelet.unprepare(claim);
       expect(ip("link", "show", "dev", ifname)).toContain(`altname ${altname}`);
     },
     TEST_LIMIT_MS,
