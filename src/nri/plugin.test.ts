@@ -82,7 +82,6 @@ test("Synchronize collects its chunks and repeats `more`", async () => {
   expect(handlers.heard).toEqual([]);
   expect(await call(RPC.synchronize, { pods: [{ ...pod, id: "s2" }], containers: [container] })).toMatchObject({
     more: false,
-    update: [],
   });
   await plugin.synchronised;
   const [snapshot] = handlers.snapshots;
@@ -171,7 +170,7 @@ test("the dedicated calls and StateChange are the same to the handlers", async (
 
 test("StateChange is answered for events that we did not ask for, and without a pod", async () => {
   const { call, handlers, lines } = harness();
-  await call(RPC.stateChange, { event: Event.START_CONTAINER, pod, container });
+  await call(RPC.stateChange, { event: Event.START_CONTAINER, pod });
   await call(RPC.stateChange, { event: 99 as Event });
   await call(RPC.stateChange, { event: Event.RUN_POD_SANDBOX });
   expect(handlers.heard).toEqual([]);
@@ -181,12 +180,9 @@ test("StateChange is answered for events that we did not ask for, and without a 
 test("Shutdown is answered, and what we do not serve gets UNIMPLEMENTED", async () => {
   const { call } = harness();
   await call(RPC.shutdown, {});
-  const refused = [
-    call(RPC.updateContainer, {}),
-    call(RPC.stopContainer, {}),
-    call(RPC.validateContainerAdjustment, {}),
-    call(RPC.updatePodSandbox, {}),
-  ].map(failure);
+  const refused = ["UpdateContainer", "StopContainer", "ValidateContainerAdjustment", "UpdatePodSandbox"]
+    .map((name) => call({ ...RPC.shutdown, name }, {}))
+    .map(failure);
   for (const answer of refused) expect((await answer).code).toBe(Code.UNIMPLEMENTED);
 });
 

@@ -13,7 +13,7 @@ import { type CallContext, ServiceRouter } from "./service-router.ts";
 import { Code, StatusError } from "./status.ts";
 
 const TIMEOUT = { timeoutMs: 5_000 };
-const { configure, synchronize, shutdown } = Plugin.method;
+const { configure, createContainer, shutdown } = Plugin.method;
 
 /** The StatusError that a call ended with. */
 async function failure(call: Promise<unknown>): Promise<StatusError> {
@@ -51,6 +51,9 @@ function rawServer(router: ServiceRouter) {
 
 const request = (service: string, method: string, payload = new Uint8Array(0)) =>
   toBinary(RequestSchema, create(RequestSchema, { service, method, payload }));
+const adjustmentWith = (paths: readonly string[]) => ({
+  adjust: { linux: { devices: paths.map((path) => ({ path })) } },
+});
 const PLUGIN = "nri.pkg.api.v1alpha1.Plugin";
 
 test("TtrpcClient.call() puts the bytes on the wire that the Go client puts", () => {
@@ -83,18 +86,14 @@ test("TtrpcServer answers an Empty reply with an empty response", async () => {
 
 test("call() returns what the handler answered, however the stream is cut", async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.string()), fc.integer({ min: 1, max: 40 }), async (names, cut) => {
+    fc.asyncProperty(fc.array(fc.string()), fc.integer({ min: 1, max: 40 }), async (env, cut) => {
       const [near, far] = channelPair({ cut: () => cut });
-      const router = new ServiceRouter().on(synchronize, async ({ pods }) => ({
-        update: pods.map((pod) => ({ containerId: pod.name })),
-      }));
-      new TtrpcServer(far, router);
-      const { update } = await new TtrpcClient(near).call(
-        synchronize,
-        { pods: names.map((name) => ({ name })) },
-        TIMEOUT,
+      const router = new ServiceRouter().on(createContainer, async ({ container }) =>
+        adjustmentWith(container?.env ?? []),
       );
-      expect(update.map((one) => one.containerId)).toEqual(names);
+      new TtrpcServer(far, router);
+      const { adjust } = await new TtrpcClient(near).call(createContainer, { container: { env } }, TIMEOUT);
+      expect(adjust?.linux?.devices.map(({ path }) => path)).toEqual(env);
     }),
   );
 });
@@ -104,14 +103,14 @@ test("call() matches answers to calls when they come out of order", async () => 
   const first = Promise.withResolvers<void>();
   new TtrpcServer(
     far,
-    new ServiceRouter().on(configure, async ({ config }) => {
-      if (config === "1") await first.promise;
+    new ServiceRouter().on(configure, async ({ runtimeName }) => {
+      if (runtimeName === "1") await first.promise;
       else first.resolve();
-      return { events: Number(config) };
+      return { events: Number(runtimeName) };
     }),
   );
   const client = new TtrpcClient(near);
-  const answers = await Promise.all(["1", "2"].map((config) => client.call(configure, { config }, TIMEOUT)));
+  const answers = await Promise.all(["1", "2"].map((runtimeName) => client.call(configure, { runtimeName }, TIMEOUT)));
   expect(answers.map((answer) => answer.events)).toEqual([1, 2]);
 });
 
@@ -123,13 +122,13 @@ test("call() rejects with the status that the handler threw", async () => {
       .on(configure, async () => {
         throw new StatusError(Code.FAILED_PRECONDITION, "not yet");
       })
-      .on(synchronize, async () => {
+      .on(createContainer, async () => {
         throw new ClaimError("cannot attach eth1", { cause: new Error("no such link") });
       }),
   );
   const client = new TtrpcClient(near);
   expect(await failure(client.call(configure, {}, TIMEOUT))).toMatchObject({ code: 9, message: "not yet" });
-  expect(await failure(client.call(synchronize, {}, TIMEOUT))).toMatchObject({
+  expect(await failure(client.call(createContainer, {}, TIMEOUT))).toMatchObject({
     code: Code.UNKNOWN,
     message: "cannot attach eth1: no such link",
   });
@@ -177,7 +176,7 @@ test("call() rejects with UNAVAILABLE when the connection closes, before and aft
 test("call() refuses a request above maxSendBytes and sends nothing", async () => {
   const [near] = channelPair();
   const client = new TtrpcClient(near, { maxSendBytes: 100 });
-  expect((await failure(client.call(configure, { config: "x".repeat(100) }, TIMEOUT))).code).toBe(
+  expect((await failure(client.call(configure, { runtimeName: "x".repeat(100) }, TIMEOUT))).code).toBe(
     Code.RESOURCE_EXHAUSTED,
   );
   expect(near.written).toEqual([]);
@@ -187,10 +186,10 @@ test("TtrpcServer answers RESOURCE_EXHAUSTED when its response is above maxSendB
   const [near, far] = channelPair();
   new TtrpcServer(
     far,
-    new ServiceRouter().on(synchronize, async () => ({ update: [{ containerId: "x".repeat(300) }] })),
+    new ServiceRouter().on(createContainer, async () => adjustmentWith(["x".repeat(300)])),
     { maxSendBytes: 200 },
   );
-  expect((await failure(new TtrpcClient(near).call(synchronize, {}, TIMEOUT))).code).toBe(Code.RESOURCE_EXHAUSTED);
+  expect((await failure(new TtrpcClient(near).call(createContainer, {}, TIMEOUT))).code).toBe(Code.RESOURCE_EXHAUSTED);
 });
 
 test("TtrpcServer gives a request without timeout no limit, and one that is late an aborted signal", async () => {

@@ -4,8 +4,8 @@
 // @generated from file ttrpc/request.proto (package ttrpc, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenFile, GenMessage } from "../../codegen.ts";
+import { fileDesc, messageDesc } from "../../codegen.ts";
 import type { Status } from "../google/rpc/status_pb.ts";
 import { file_google_rpc_status } from "../google/rpc/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";

@@ -4,8 +4,8 @@
 // @generated from file dra/v1beta1/api.proto (package k8s.io.kubelet.pkg.apis.dra.v1beta1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenFile, GenMessage, GenService } from "../../../codegen.ts";
+import { fileDesc, messageDesc, serviceDesc } from "../../../codegen.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**

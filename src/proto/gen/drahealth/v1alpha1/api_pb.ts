@@ -5,8 +5,8 @@
 // @generated from file drahealth/v1alpha1/api.proto (package v1alpha1, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "../../../codegen.ts";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "../../../codegen.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**

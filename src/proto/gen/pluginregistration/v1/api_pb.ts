@@ -5,8 +5,8 @@
 // @generated from file pluginregistration/v1/api.proto (package pluginregistration, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenFile, GenMessage, GenService } from "../../../codegen.ts";
+import { fileDesc, messageDesc, serviceDesc } from "../../../codegen.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
