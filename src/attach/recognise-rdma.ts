@@ -17,7 +17,8 @@ export function findRdma(
   ifname?: string,
 ): NldevDevice | undefined {
   const candidates = kind === undefined ? devices : devices.filter((device) => !standsElsewhere(device, ifname));
-  const sameGuid = candidates.filter((device) => nodeGuid !== NO_GUID && device.nodeGuid === nodeGuid);
+  const isTelling = nodeGuid !== undefined && nodeGuid !== NO_GUID;
+  const sameGuid = candidates.filter((device) => isTelling && device.nodeGuid === nodeGuid);
   return (
     sameGuid.find((device) => device.name === name) ??
     (sameGuid.length === 1 ? sameGuid[0] : undefined) ??
