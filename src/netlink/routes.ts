@@ -4,6 +4,7 @@ import { NlMessage } from "../../ffi/libnl.ts";
 import { u32 } from "./attribute-writer.ts";
 import * as k from "./constants.ts";
 import { addressBits, FAMILY_NUMBER, type IpFamily, parseIp } from "./ip.ts";
+import { goesByObject, spellOut } from "./nexthops.ts";
 import type { Route } from "./route.ts";
 import { decodeRoute, destinationLength, encodeRoute } from "./route-codec.ts";
 import type { Answer, NetlinkSocket } from "./socket.ts";
@@ -26,11 +27,12 @@ export function listRoutes(socket: NetlinkSocket, filter: RouteFilter = {}): Rou
     if (answer.type !== k.RTM_NEWROUTE) return undefined;
     if (filter.onlyDefault === true && destinationLength(answer.payload) !== 0) return undefined;
     const route = decodeRoute(answer.payload);
-    return route !== undefined && matches(route, filter) ? route : undefined;
+    return route !== undefined && (goesByObject(route) || matches(route, filter)) ? route : undefined;
   };
-  return families.flatMap((family) =>
+  const found = families.flatMap((family) =>
     socket.dump("RTM_GETROUTE", `${family} routes`, () => dumpMessage(family, filter), read),
   );
+  return spellOut(socket, found).filter((route) => matches(route, filter));
 }
 
 function dumpMessage(family: IpFamily, { ifindex, table }: RouteFilter): NlMessage {
