@@ -145,7 +145,7 @@ else {
     expect(rdmaLinks().toSorted()).toEqual(atHome);
   });
 
-  const STEPS = ["deleteRdmaLink", "moveLink", "applySteps", "rdmaNodes"] as const;
+  const STEPS = ["deleteRdmaLink", "moveLink", "applySteps", "addRdmaLink", "rdmaNodes"] as const;
   test.each([...STEPS, ...(isExclusive ? (["moveRdma"] as const) : [])])(
     "an attach that ends at %s, and a return that ends there too, lose nothing",
     async (step) => {
