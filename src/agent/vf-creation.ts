@@ -45,9 +45,9 @@ export class VfCreation {
 
   /** A PF that has to wait is no reason to take the node out of service: its devices are served. */
   condition(): Condition {
-    const problems = [...this.#problems.values()];
-    const summary = this.#attempted ? `${this.#wanted.length} PFs were seen to` : "the PFs were not seen to yet";
-    return { name: "sriov", ready: true, message: [summary, ...problems].join("; ") };
+    const problems = [...this.#problems.values()].join("; ");
+    const done = this.#attempted ? "every PF has the VFs that it is to have" : "the PFs were not looked at yet";
+    return { name: "sriov", ready: true, message: problems || done };
   }
 
   async #attempt(entry: SriovConfig, signal: AbortSignal): Promise<void> {

@@ -113,8 +113,11 @@ if (isRefused)
     expect(hasLink(ifname)).toBe(true);
   });
 else {
-  test("a link takes its RDMA device into the pod and home again", async () => {
-    const { ifname, name } = addRdmaLink(links);
+  const hasSiw = Bun.spawnSync(["modinfo", "siw"]).success;
+  // No kernel moves Soft-iWARP.
+  const KINDS = ["rxe", ...(hasSiw && !isExclusive ? (["siw"] as const) : [])] as const;
+  test.each(KINDS)("a link takes its RDMA device (%s) into the pod and home again", async (kind) => {
+    const { ifname, name } = addRdmaLink(links, kind);
     await prepare(aLink(ifname, name), { interface: { name: "net1" } });
     expect((await ferry.attachSandbox(sandbox(), false)).failed).toEqual([]);
     expect(rdmaLinks(pod.path)).toEqual([`${name}/1 net1`]);
@@ -157,6 +160,7 @@ else {
       dying = undefined;
       ferry = newFerry();
       await ferry.detachSandbox("s1");
+      await ferry.makeOwedRdma();
       expect(rdmaLinks()).toEqual([`${name}/1 ${ifname}`]);
       expect((await ferry.attachSandbox(sandbox(), false)).failed).toEqual([]);
       expect(rdmaLinks(pod.path)).toEqual([`${name}/1 net1`]);
@@ -165,6 +169,7 @@ else {
       dying = undefined;
       ferry = newFerry();
       await ferry.detachSandbox("s1");
+      await ferry.makeOwedRdma();
       expect(rdmaLinks()).toEqual([`${name}/1 ${ifname}`]);
     },
   );

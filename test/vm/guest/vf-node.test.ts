@@ -153,6 +153,7 @@ describe("the node's configuration", () => {
     await offers(2);
     await node.kubelet.unprepare(claim);
     await offers(3);
+    await says(second, "every PF has the VFs that it is to have");
   });
 });
 
