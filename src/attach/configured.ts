@@ -2,6 +2,7 @@
 
 import type { NetworkConfig } from "../config/network-config.ts";
 import type { Address } from "../netlink/address.ts";
+import { broadcastOf } from "../netlink/ip.ts";
 import { type Neighbor, NUD_PERMANENT } from "../netlink/neighbor.ts";
 import {
   type Route,
@@ -18,11 +19,16 @@ type Item<Key extends keyof NetworkConfig> =
 
 export function asAddress(cidr: string): Address {
   const [local = "", length = ""] = cidr.split("/");
+  const family = familyOf(local);
+  const prefixLength = Number(length);
+  const broadcast = family === "ipv4" ? broadcastOf(local, prefixLength) : undefined;
   return {
     ifindex: 0,
-    family: familyOf(local),
+    family,
     local,
-    prefixLength: Number(length),
+    prefixLength,
+    // As DRANET and CNI plugins give it; the kernel gives none by itself.
+    ...(broadcast === undefined ? {} : { broadcast }),
     scope: RT_SCOPE_UNIVERSE,
     flags: 0,
   };

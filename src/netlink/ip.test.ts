@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { ProtocolError } from "../lib/errors.ts";
-import { formatIp, formatMac, formatPrefix, parseIp, parseMac, parsePrefix } from "./ip.ts";
+import { broadcastOf, formatIp, formatMac, formatPrefix, parseIp, parseMac, parsePrefix } from "./ip.ts";
 import { ipFamily, ipOf, orProtocolError } from "./testing.ts";
 
 test("formatIp() writes what RFC 5952 recommends", () => {
@@ -94,4 +94,15 @@ test("parseMac() reads back what formatMac() wrote, of any length", () => {
   expect(parseMac("02-FC-00-00-00-01").toHex()).toBe("02fc00000001");
   for (const wrong of ["", "02:fc:0", "02fc00000001", "02:fc:00:00:00:0g"])
     expect(() => parseMac(wrong)).toThrow(ProtocolError);
+});
+
+test.each([
+  ["10.1.2.3", 24, "10.1.2.255"],
+  ["10.1.2.3", 20, "10.1.15.255"],
+  ["10.1.2.3", 8, "10.255.255.255"],
+  ["10.1.2.1", 30, "10.1.2.3"],
+  ["10.1.2.3", 31, undefined],
+  ["10.1.2.3", 32, undefined],
+] as const)("broadcastOf() of %s/%d is %p", (address, length, expected) => {
+  expect(broadcastOf(address, length)).toBe(expected);
 });

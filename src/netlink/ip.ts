@@ -129,3 +129,11 @@ export function networkOf(family: IpFamily, address: string, length: number): st
   );
   return formatPrefix(family, bytes, length);
 }
+
+/** The last address of an IPv4 network, as `10.1.2.3/24` has 10.1.2.255; `undefined` for one of two addresses or one (RFC 3021). */
+export function broadcastOf(address: string, prefixLength: number): string | undefined {
+  if (prefixLength > 30) return undefined;
+  const bytes = parseIp("ipv4", address);
+  const hostBits = (at: number) => 0xff >> Math.min(8, Math.max(0, prefixLength - 8 * at));
+  return formatIp(bytes.map((byte, at) => byte | hostBits(at)));
+}
