@@ -10,7 +10,7 @@ import { HostLinks, hasLink, ip, uniqueName } from "../lab/links.ts";
 import { RELEASE } from "./release.ts";
 
 /** Its node shares the network of the machine, so the agent is told by alias which links are the test's. */
-const ALIAS = `cluster-${process.pid}`;
+export const ALIAS = `cluster-${process.pid}`;
 export const OWN_LINKS = `"dra.net/alias" in attributes && attributes["dra.net/alias"].StringValue == "${ALIAS}"`;
 const HOME_LIMIT_MS = 90_000;
 
@@ -137,7 +137,8 @@ export async function isHome({ ifname, before }: TestLink, { madeAnew = false } 
   );
 }
 
-function settled(ifname: string): Promise<void> {
+/** Waits until the kernel has made sure of its addresses. */
+export function settled(ifname: string): Promise<void> {
   const isSettled = () => !ip("addr", "show", "dev", ifname).includes("tentative");
   return eventually(`${ifname} has no tentative address`, isSettled, HOME_LIMIT_MS);
 }

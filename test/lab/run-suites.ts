@@ -3,8 +3,15 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { isBuilt } from "./cluster/build.ts";
-import { containerdModule, helmModule, kubernetesModule, newestRelease, releases } from "./cluster/modules.ts";
-import { planReleases } from "./cluster/plan.ts";
+import {
+  containerdModule,
+  dranetModule,
+  helmModule,
+  kubernetesModule,
+  newestRelease,
+  releases,
+} from "./cluster/modules.ts";
+import { planDranet, planReleases } from "./cluster/plan.ts";
 import { NO_TESTS, type SuiteResult, sumOf } from "./junit.ts";
 import { SuiteRunner } from "./suite-runner.ts";
 import { filesOf, SUITES, type Suite } from "./suites.ts";
@@ -68,7 +75,14 @@ async function runReleases(name: string, suite: Suite): Promise<SuiteResult> {
     const startMs = performance.now();
     const env = { NETFERRY_KUBERNETES: release };
     const files = built.failed > 0 ? [] : filesOf(suite, PROJECT);
-    const result = await runner.run({ name: `${name}-${release}`, suite, files, env });
+    const parts: SuiteResult[] = [];
+    for (const part of planDranet(files, suite.fileMinutes ?? 0, isBuilt(dranetModule()))) {
+      const { fileMinutes } = part;
+      parts.push(
+        await runner.run({ name: `${name}-${release}`, suite: { ...suite, fileMinutes }, files: part.files, env }),
+      );
+    }
+    const result = sumOf(parts);
     const { version } = kubernetesModule(release);
     runner.note(`Kubernetes ${version}: ${result.passed} passed, in ${minutesSince(startMs)} minutes`);
     all.push(built, { ...result, failures: result.failures.map((failure) => `${release} ${failure}`) });

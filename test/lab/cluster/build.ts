@@ -45,6 +45,11 @@ export function isBuilt(module: GoModule): boolean {
   return missingOf(module).length === 0;
 }
 
+/** Where a program of the module is, or will be. */
+export function programPath(module: GoModule, program: string): string {
+  return join(binOf(module), program);
+}
+
 function missingOf(module: GoModule): string[] {
   return Object.keys(module.programs).filter((program) => !existsSync(join(binOf(module), program)));
 }

@@ -1,7 +1,8 @@
 /**
- * Writes `go/kubernetes-1.NN`, `go/containerd` and `go/helm`: `bun test/lab/cluster/generate.ts [1.NN | containerd | helm]...`.
+ * Writes `go/kubernetes-1.NN`, `go/containerd`, `go/helm` and `go/dranet`:
+ * `bun test/lab/cluster/generate.ts [1.NN | containerd | helm | dranet]...`.
  * Takes the newest patch that the module proxy offers. Without arguments: the releases that are there, the newest minor
- * that the proxy has, containerd and Helm.
+ * that the proxy has, and the others.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,6 +13,10 @@ import {
   CONTAINERD,
   containerdDir,
   containerdPrograms,
+  DRANET,
+  DRANET_VERSION,
+  dranetDir,
+  dranetPrograms,
   HELM,
   helmDir,
   helmPrograms,
@@ -31,6 +36,8 @@ for (const what of wanted) {
     await generate(containerdDir, CONTAINERD, version, containerdPrograms);
   } else if (what === "helm") {
     await generate(helmDir, HELM, newestVersion(await versionsOf(HELM)), helmPrograms);
+  } else if (what === "dranet") {
+    await generate(dranetDir, DRANET, DRANET_VERSION, dranetPrograms);
   } else {
     const version = newestVersion(await versionsOf(KUBERNETES), what);
     await generate(kubernetesDir(what), KUBERNETES, version, kubernetesPrograms);
@@ -43,7 +50,7 @@ async function everything(): Promise<string[]> {
     .slice(0, 2)
     .join(".")
     .slice(1);
-  return [...new Set([...releases(), ...(newest === undefined ? [] : [newest]), "containerd", "helm"])];
+  return [...new Set([...releases(), ...(newest === undefined ? [] : [newest]), "containerd", "helm", "dranet"])];
 }
 
 async function generate(

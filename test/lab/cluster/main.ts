@@ -6,7 +6,7 @@ import { parseArgs } from "node:util";
 import { clusterBinaries } from "./binaries.ts";
 import { type BuildRecord, build } from "./build.ts";
 import { type Cluster, openCluster, PART_NAMES, startCluster } from "./cluster.ts";
-import { helmModule, newestRelease, releases } from "./modules.ts";
+import { dranetModule, helmModule, newestRelease, releases } from "./modules.ts";
 
 const USAGE = `./dev cluster COMMAND
   up [--release 1.NN] [--feature-gates A=true,B=false] [--apis GROUP/VERSION,...]
@@ -94,8 +94,8 @@ async function buildOnly(): Promise<number> {
     const { builds } = await clusterBinaries({ release, say });
     showBuilds(`Kubernetes ${release}`, builds);
   }
-  const { records } = await build(helmModule(), say);
-  showBuilds("Helm, for the chart's test", records);
+  showBuilds("Helm, for the chart's test", (await build(helmModule(), say)).records);
+  showBuilds("DRANET, for the test that takes its place", (await build(dranetModule(), say)).records);
   return 0;
 }
 

@@ -1,4 +1,7 @@
-/** The Go modules that the cluster is built of, and Helm's, one folder of `go/` each, with `go.mod` and `go.sum` committed. */
+/**
+ * The Go modules that the cluster is built of, Helm's and DRANET's, one folder of `go/` each, with `go.mod` and `go.sum`
+ * committed.
+ */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { compareVersions, requiredGo, requiredVersion } from "./go-module.ts";
@@ -22,12 +25,17 @@ export const CONTAINERD = "github.com/containerd/containerd/v2";
 
 export const HELM = "helm.sh/helm/v3";
 
+export const DRANET = "github.com/google/dranet";
+/** The only one of this name that the module proxy offers; it lists none. */
+export const DRANET_VERSION = "v1.0.1";
+
 const KUBERNETES_PROGRAMS = ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet"];
 const CONTAINERD_PROGRAMS = ["containerd", "containerd-shim-runc-v2", "ctr"];
 
 export const kubernetesPrograms = programsOf(KUBERNETES, KUBERNETES_PROGRAMS);
 export const containerdPrograms = programsOf(CONTAINERD, CONTAINERD_PROGRAMS);
 export const helmPrograms = programsOf(HELM, ["helm"]);
+export const dranetPrograms = programsOf(DRANET, ["dranet"]);
 
 /** The minor releases of Kubernetes that can be built, oldest first: `1.34`. */
 export function releases(): string[] {
@@ -70,20 +78,27 @@ export function kubernetesDir(release: string): string {
 export const containerdDir = join(MODULES_DIR, "containerd");
 
 export function containerdModule(): GoModule {
-  const text = readFileSync(join(containerdDir, "go.mod"), "utf8");
-  const version = requiredVersion(text, CONTAINERD);
-  const stamps = { [`${CONTAINERD}/version.Version`]: version };
-  return { dir: containerdDir, version, go: requiredGo(text), programs: containerdPrograms, stamps };
+  return moduleOf(containerdDir, CONTAINERD, containerdPrograms, `${CONTAINERD}/version.Version`);
 }
 
 export const helmDir = join(MODULES_DIR, "helm");
 
 /** What renders the chart. */
 export function helmModule(): GoModule {
-  const text = readFileSync(join(helmDir, "go.mod"), "utf8");
-  const version = requiredVersion(text, HELM);
-  const stamps = { [`${HELM}/internal/version.version`]: version };
-  return { dir: helmDir, version, go: requiredGo(text), programs: helmPrograms, stamps };
+  return moduleOf(helmDir, HELM, helmPrograms, `${HELM}/internal/version.version`);
+}
+
+export const dranetDir = join(MODULES_DIR, "dranet");
+
+/** What netferry takes the place of. */
+export function dranetModule(): GoModule {
+  return moduleOf(dranetDir, DRANET, dranetPrograms);
+}
+
+function moduleOf(dir: string, path: string, programs: GoModule["programs"], stamp?: string): GoModule {
+  const text = readFileSync(join(dir, "go.mod"), "utf8");
+  const version = requiredVersion(text, path);
+  return { dir, version, go: requiredGo(text), programs, stamps: stamp === undefined ? {} : { [stamp]: version } };
 }
 
 function programsOf(module: string, names: readonly string[]): Readonly<Record<string, string>> {

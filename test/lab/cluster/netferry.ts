@@ -141,10 +141,7 @@ export class Netferry {
 
   /** Of the container that runs now, or of the last one. */
   async log(): Promise<readonly LogLine[]> {
-    const [pod] = await this.pods();
-    if (pod === undefined) return [];
-    const text = await this.#cluster.kubectl(["-n", this.namespace, "logs", pod.metadata.name]).catch(() => "");
-    return text.split("\n").flatMap((line) => (line.startsWith("{") ? [JSON.parse(line) as LogLine] : []));
+    return (await this.#logText()).flatMap((line) => (line.startsWith("{") ? [JSON.parse(line) as LogLine] : []));
   }
 
   /** Deletes its pods; the DaemonSet makes new ones. Waits until a new one is ready, unless `waits` is false. */
@@ -178,12 +175,11 @@ export class Netferry {
   /** For a failed wait: conditions, containers, and the end of the log. */
   async report(): Promise<string> {
     const pods = await this.pods();
-    const log = await this.log();
     return [
       await this.readyz(),
       ...pods.map(({ status }) => JSON.stringify(status.containerStatuses?.map(({ state }) => state))),
       await this.#cluster.kubectl(["-n", this.namespace, "get", "events"]),
-      ...log.slice(-20).map((line) => JSON.stringify(line)),
+      ...(await this.#logText()).slice(-20),
     ].join("\n");
   }
 
@@ -191,6 +187,13 @@ export class Netferry {
     const path = `/apis/apps/v1/namespaces/${this.namespace}/daemonsets/${this.#daemonSet.metadata.name}`;
     const body = { spec: { template: { spec: { nodeSelector } } } };
     await this.#cluster.api.json(path, { method: "PATCH", contentType: "application/merge-patch+json", body });
+  }
+
+  async #logText(): Promise<readonly string[]> {
+    const [pod] = await this.pods();
+    if (pod === undefined) return [];
+    const text = await this.#cluster.kubectl(["-n", this.namespace, "logs", pod.metadata.name]).catch(() => "");
+    return text.trimEnd().split("\n");
   }
 
   async #allPods(): Promise<number> {

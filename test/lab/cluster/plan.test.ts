@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { planReleases } from "./plan.ts";
+import { planDranet, planReleases } from "./plan.ts";
 
 const SITUATION = { releases: ["1.34", "1.37"], built: [], minutesLeft: 30, fileMinutes: 7 };
 
@@ -25,4 +25,17 @@ test("planReleases() leaves out what there is no time for", () => {
   });
   expect(planReleases({ ...SITUATION, built: ["1.37"], minutesLeft: 12 }).releases).toEqual(["1.37"]);
   expect(planReleases({ ...SITUATION, built: ["1.34", "1.37"], minutesLeft: 3 }).releases).toEqual([]);
+});
+
+test("planDranet() runs what needs DRANET last, and only where there is time to build it", () => {
+  const [own, real] = [
+    ["test/cluster/claims.test.ts", "test/cluster/dranet.test.ts"],
+    ["test/cluster/dranet-x.test.ts"],
+  ];
+  const files = [...real, ...own];
+  expect(planDranet(files, 4, true)).toEqual([
+    { files: own, fileMinutes: 4 },
+    { files: real, fileMinutes: 4 },
+  ]);
+  expect(planDranet(files, 4, false)[1]).toEqual({ files: real, fileMinutes: 7 });
 });

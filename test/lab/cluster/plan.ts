@@ -1,4 +1,4 @@
-/** Which releases of Kubernetes a run takes that has only so much time. */
+/** Which releases of Kubernetes a run takes that has only so much time, and when it runs what needs DRANET. */
 
 export interface Situation {
   /** Oldest first. */
@@ -34,4 +34,22 @@ export function planReleases({ releases, built, minutesLeft, fileMinutes }: Situ
     releases: releases.filter((release) => !leftOut.has(release)).toReversed(),
     leftOut: [...leftOut].map(([release, why]) => `Kubernetes ${release} is not run: ${why}`),
   };
+}
+
+/** DRANET, with empty caches on two processors and nothing beside it. */
+export const DRANET_BUILD_MINUTES = 3;
+
+export interface Part {
+  readonly files: readonly string[];
+  /** What each of them may take. */
+  readonly fileMinutes: number;
+}
+
+/** The files that need DRANET come last, and where it has to be built first each of them wants the time for that too. */
+export function planDranet(files: readonly string[], fileMinutes: number, isBuilt: boolean): readonly Part[] {
+  const needsDranet = (file: string) => /\/dranet-[\w-]+\.test\.ts$/.test(file);
+  return [
+    { files: files.filter((file) => !needsDranet(file)), fileMinutes },
+    { files: files.filter(needsDranet), fileMinutes: fileMinutes + (isBuilt ? 0 : DRANET_BUILD_MINUTES) },
+  ];
 }
