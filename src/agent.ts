@@ -1,7 +1,7 @@
 /** The composition root: builds every part and runs them until told to stop. What is built last is closed first. */
 
 import { join } from "node:path";
-import { keepCodeSmall } from "./agent/idle-code.ts";
+import { keepMemorySmall } from "./agent/idle-memory.ts";
 import type { Mode, ModeParts } from "./agent/mode.ts";
 import { ProviderSeat } from "./agent/providers.ts";
 import { readiness } from "./agent/readiness.ts";
@@ -268,7 +268,7 @@ export async function runAgent(
     slaac: (signal) => slaac.run(signal),
     kernel: (signal) => untilDead(kernel, signal),
     ...(vfs === undefined ? {} : { sriov: (signal: AbortSignal) => vfs.run(signal) }),
-    code: (signal) => keepCodeSmall(clock, log, signal),
+    memory: (signal) => keepMemorySmall({ kernel, clock, log: log.child({ part: "memory" }) }, signal),
     providers: (signal) => providers.run(signal),
     ...mode.tasks,
   });

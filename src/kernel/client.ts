@@ -30,6 +30,8 @@ export interface KernelWorkers extends AsyncDisposable {
   onLinkChange(listener: () => void): Disposable;
   /** Resolves when both Workers answer or are busy with a call of reasonable length; rejects by naming the one that is not. */
   checkAlive(signal: AbortSignal): Promise<void>;
+  /** Has both Workers give back memory: their next calls take milliseconds longer. */
+  shrink(): void;
   /** Rejects when a Worker died: all its calls reject from then on, and the process had better start anew. */
   readonly died: Promise<never>;
 }
@@ -60,6 +62,10 @@ export async function startKernel({
       scan.watch();
       listeners.add(listener);
       return { [Symbol.dispose]: () => void listeners.delete(listener) };
+    },
+    shrink() {
+      hook.shrink();
+      scan.shrink();
     },
     async checkAlive(signal) {
       await Promise.all([hook.checkAlive(signal), scan.checkAlive(signal)]);

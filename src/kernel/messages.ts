@@ -14,6 +14,8 @@ export type ToWorker =
   | { readonly kind: "ping" }
   /** From now on tell of changes of links, addresses and routes. */
   | { readonly kind: "watch" }
+  /** Nobody needs you now: give back the memory that can be had again. */
+  | { readonly kind: "shrink" }
   /** Release everything, then say `closed`. */
   | { readonly kind: "close" };
 

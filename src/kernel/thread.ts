@@ -112,6 +112,11 @@ export class KernelThread implements AsyncDisposable {
     this.#post({ kind: "watch" });
   }
 
+  /** After the calls that were made before. */
+  shrink(): void {
+    this.#post({ kind: "shrink" });
+  }
+
   /** Lets the calls that were made before finish, and ends the Worker. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#dead === undefined) {

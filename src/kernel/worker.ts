@@ -7,6 +7,7 @@ import { homeNetns } from "../../ffi/netns.ts";
 import { onForgottenHandle } from "../../ffi/owned.ts";
 import { systemClock } from "../lib/clock.ts";
 import { faultPoint } from "../lib/fault.ts";
+import { shrinkHeap } from "../lib/heap.ts";
 import { LINK_EVENTS, RDMA_EVENTS } from "../netlink/events.ts";
 import type { KernelCalls } from "./calls.ts";
 import { useProcRoot } from "./link-sysctls.ts";
@@ -25,6 +26,7 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
   else if (data.kind === "useProcRoot") useProcRoot(data.procRoot);
   else if (data.kind === "ping") pong();
   else if (data.kind === "watch") watch ??= startWatch();
+  else if (data.kind === "shrink") shrinkHeap();
   else void close();
 };
 

@@ -98,6 +98,22 @@ test("checkAlive() names the Worker that does not answer", async () => {
   expect(answer).toContain("kernel Worker does not answer");
 });
 
+test("Workers that gave back memory answer, and watch on", async () => {
+  await using kernel = await start();
+  let changes = 0;
+  using _listening = kernel.onLinkChange(() => {
+    changes += 1;
+  });
+  await eventually("the first change, told when the watch begins", () => changes === 1);
+  kernel.shrink();
+  for (const worker of [kernel.hook, kernel.scan])
+    expect((await worker.listLinks({ netns: "host" })).map(({ ifname }) => ifname)).toContain("lo");
+  const ifname = uniqueName("nfe");
+  ip("link", "add", ifname, "type", "veth");
+  using _cleanUp = { [Symbol.dispose]: () => void ip("link", "del", ifname) };
+  await eventually("hearing of a link", () => changes > 1);
+});
+
 test("after disposal no call is taken, and those made before are answered", async () => {
   const kernel = await start();
   const last = kernel.hook.listLinks({ netns: "host" });
