@@ -25,15 +25,17 @@ export function restoreSteps(before: LinkSnapshot, now: LinkSnapshot, nowMs: num
   const awaySeconds = Math.max(0, Math.round((nowMs - before.takenAtMs) / 1000));
   const up = (before.link.flags & IFF_UP) !== 0;
   const sysctls = sysctlSteps(before.sysctls, now.sysctls);
+  const addresses = before.addresses.filter(isRestorable);
   return [
     ...identitySteps(before, now),
     ...restoreEthtool(before.ethtool, now.ethtool),
     // Before layer 3, which a VRF takes from a link that joins it.
     ...(before.masterName === undefined ? [] : [{ op: "joinMaster", masterName: before.masterName } as const]),
     ...sysctls.filter((step) => !isLostWhenUp(step)),
-    ...before.addresses.filter(isRestorable).flatMap((address) => addressStep(address, awaySeconds)),
+    ...addresses.filter((address) => !needsLinkUp(address)).flatMap((address) => addressStep(address, awaySeconds)),
     { op: up ? "up" : "down" } as const,
     ...sysctls.filter(isLostWhenUp),
+    ...addresses.filter(needsLinkUp).flatMap((address) => addressStep(address, awaySeconds)),
     ...(up ? inDependencyOrder(before.routes).map((route): LinkStep => ({ op: "addRoute", route })) : []),
     ...before.neighbors.map((neighbor): LinkStep => ({ op: "addNeighbor", neighbor })),
   ];
@@ -88,6 +90,11 @@ function isRestorable(address: Address): boolean {
   const isAutomatic =
     address.family === "ipv6" && (address.flags & IFA_F_MANAGETEMPADDR) !== 0 && address.validSeconds !== undefined;
   return !isKernels && !isTemporary && !isAutomatic;
+}
+
+/** When a link comes up the kernel makes the route of a prefix for permanent IPv6 addresses only. */
+function needsLinkUp({ family, validSeconds }: Address): boolean {
+  return family === "ipv6" && validSeconds !== undefined;
 }
 
 function addressStep(address: Address, awaySeconds: number): LinkStep[] {
