@@ -58,13 +58,7 @@ export class BenchAgent implements AsyncDisposable {
   }
 
   get memory(): AgentMemory {
-    const status = readFileSync(`/proc/${this.#process.pid}/status`, "utf8");
-    const rollup = readFileSync(`/proc/${this.#process.pid}/smaps_rollup`, "utf8");
-    return {
-      residentMb: megabytes(status, "VmRSS"),
-      anonymousMb: megabytes(status, "RssAnon"),
-      proportionalMb: megabytes(rollup, "Pss"),
-    };
+    return memoryOf(this.#process.pid);
   }
 
   log(): string {
@@ -75,6 +69,16 @@ export class BenchAgent implements AsyncDisposable {
     this.#process.kill("SIGTERM");
     await this.#process.exited;
   }
+}
+
+export function memoryOf(pid: number): AgentMemory {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+  return {
+    residentMb: megabytes(status, "VmRSS"),
+    anonymousMb: megabytes(status, "RssAnon"),
+    proportionalMb: megabytes(rollup, "Pss"),
+  };
 }
 
 /** The kernel's kB are KiB. */

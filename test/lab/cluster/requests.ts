@@ -1,6 +1,6 @@
 /**
- * How many requests netferry's agent makes. The API server counts by flow schema, and these two take in the agent's
- * requests and nobody else's.
+ * How many requests an agent makes. The API server counts by flow schema, and these two take in those of the agent's
+ * service account and nobody else's.
  */
 
 import type { Workload } from "./workload.ts";
@@ -13,17 +13,26 @@ const VERBS: Readonly<Record<RequestKind, readonly string[]>> = {
 };
 const METRIC = "apiserver_flowcontrol_dispatched_requests_total{";
 
+export interface ServiceAccount {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+const NETFERRY: ServiceAccount = { namespace: "netferry", name: "netferry" };
+
 export class RequestCounter {
   readonly #workload: Workload;
+  readonly #account: ServiceAccount;
 
-  private constructor(workload: Workload) {
+  private constructor(workload: Workload, account: ServiceAccount) {
     this.#workload = workload;
+    this.#account = account;
   }
 
   /** Counts from a while after it on: the API server has to see the schemas first. */
-  static async start(workload: Workload): Promise<RequestCounter> {
-    await workload.create(schemaOf("reads"), schemaOf("writes"));
-    return new RequestCounter(workload);
+  static async start(workload: Workload, account = NETFERRY): Promise<RequestCounter> {
+    await workload.create(schemaOf("reads", account), schemaOf("writes", account));
+    return new RequestCounter(workload, account);
   }
 
   async count(): Promise<Readonly<Record<RequestKind, number>>> {
@@ -31,23 +40,23 @@ export class RequestCounter {
     const lines = text.split("\n").filter((line) => line.startsWith(METRIC));
     const sum = (kind: RequestKind) =>
       lines
-        .filter((line) => line.includes(`flow_schema="${nameOf(kind)}"`))
+        .filter((line) => line.includes(`flow_schema="${nameOf(kind, this.#account)}"`))
         .reduce((total, line) => total + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
     return { reads: sum("reads"), writes: sum("writes") };
   }
 }
 
-function nameOf(kind: RequestKind): string {
-  return `netferry-${kind}`;
+function nameOf(kind: RequestKind, { name }: ServiceAccount): string {
+  return `${name}-${kind}`;
 }
 
-function schemaOf(kind: RequestKind): object {
-  const subjects = [{ kind: "ServiceAccount", serviceAccount: { namespace: "netferry", name: "netferry" } }];
+function schemaOf(kind: RequestKind, account: ServiceAccount): object {
+  const subjects = [{ kind: "ServiceAccount", serviceAccount: account }];
   const everything = { apiGroups: ["*"], resources: ["*"], namespaces: ["*"], clusterScope: true };
   return {
     apiVersion: "flowcontrol.apiserver.k8s.io/v1",
     kind: "FlowSchema",
-    metadata: { name: nameOf(kind) },
+    metadata: { name: nameOf(kind, account) },
     spec: {
       matchingPrecedence: 500,
       priorityLevelConfiguration: { name: "workload-high" },
