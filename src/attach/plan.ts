@@ -15,6 +15,7 @@ import { leaseAddress, leaseMtu, leaseRoutes } from "./leased.ts";
 import { requireIpv6, sizeSteps, sysctlSteps } from "./link-settings.ts";
 import type { SandboxRef } from "./parts.ts";
 import { inDependencyOrder } from "./restore.ts";
+import { withUsableSources } from "./route-sources.ts";
 import { AUTOCONF, wantsSlaac, withoutIpv6Addresses, withSlaacDefaults } from "./slaac.ts";
 import { joinStep, routesInVrf, type Vrf, vrfOf } from "./vrf.ts";
 
@@ -70,7 +71,7 @@ export function planAttach(
   return {
     ifname,
     ...(child === undefined ? {} : { child }),
-    steps: [
+    steps: withUsableSources([
       // XDP limits the MTU.
       ...(link.disableEbpfPrograms === true ? [{ op: "detachPrograms" } as const] : []),
       ...(hardwareAddress === undefined ? [] : [{ op: "setAddress", address: hardwareAddress } as const]),
@@ -87,7 +88,7 @@ export function planAttach(
       ...inDependencyOrder(routes).map((route): LinkStep => ({ op: "addRoute", route })),
       ...rules.map((rule): LinkStep => ({ op: "addRule", rule })),
       ...neighbors.map((neighbor): LinkStep => ({ op: "addNeighbor", neighbor })),
-    ],
+    ]),
     ...(isSlaac ? { awaitsSlaac: true } : {}),
     ...(own.leftOut.length === 0 ? {} : { leftOut: own.leftOut }),
   };

@@ -90,17 +90,17 @@ test("restoreSteps() gives the link back to its master, before the addresses tha
   const address = { ifindex: 7, family: "ipv6", local: "fd00::1", prefixLength: 64, scope: 0, flags: 0x80 } as const;
   const before = snapshot({ link: link({ master: 3, flags: 1 }), masterName: "vrf-blue", addresses: [address] });
   const ops = restoreSteps(before, snapshot({ link: link({ flags: 0 }) }), before.takenAtMs).map(({ op }) => op);
-  expect(ops).toEqual(["joinMaster", "addAddress", "up"]);
+  expect(ops).toEqual(["joinMaster", "up", "addAddress"]);
 });
 
-test("restoreSteps() gives IPv6 addresses that end to a link that is up, which keeps the route of their prefix", () => {
+test("restoreSteps() gives IPv6 addresses to a link that is up, which keeps the routes of their prefixes, the last one first", () => {
   const v6: Address = { ...v4, family: "ipv6", local: "fd00::1", prefixLength: 64, flags: 0x02 };
   const before = snapshot({ addresses: [{ ...v6, validSeconds: 60 }, v4, { ...v6, local: "fd00::2", flags: 0x82 }] });
   const steps = restoreSteps(before, snapshot({}), before.takenAtMs);
   expect(steps.map((step) => (step.op === "addAddress" ? step.address.local : step.op))).toEqual([
     "10.0.0.1",
-    "fd00::2",
     "up",
+    "fd00::2",
     "fd00::1",
   ]);
 });

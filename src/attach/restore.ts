@@ -6,6 +6,7 @@ import { type Address, IFA_F_DADFAILED, IFA_F_PERMANENT, IFA_F_TENTATIVE } from 
 import { IFF_UP } from "../netlink/link.ts";
 import type { Route } from "../netlink/route.ts";
 import { restoreEthtool } from "./ethtool.ts";
+import { withUsableSources } from "./route-sources.ts";
 
 const IFA_F_DEPRECATED = 0x20;
 const IFA_F_SECONDARY = 0x01;
@@ -26,19 +27,22 @@ export function restoreSteps(before: LinkSnapshot, now: LinkSnapshot, nowMs: num
   const up = (before.link.flags & IFF_UP) !== 0;
   const sysctls = sysctlSteps(before.sysctls, now.sysctls);
   const addresses = before.addresses.filter(isRestorable);
-  return [
+  const stepsOf = (family: Address["family"]) =>
+    addresses.filter((address) => address.family === family).map((address) => addressStep(address, awaySeconds));
+  return withUsableSources([
     ...identitySteps(before, now),
     ...restoreEthtool(before.ethtool, now.ethtool),
     // Before layer 3, which a VRF takes from a link that joins it.
     ...(before.masterName === undefined ? [] : [{ op: "joinMaster", masterName: before.masterName } as const]),
     ...sysctls.filter((step) => !isLostWhenUp(step)),
-    ...addresses.filter((address) => !needsLinkUp(address)).flatMap((address) => addressStep(address, awaySeconds)),
+    ...stepsOf("ipv4").flat(),
     { op: up ? "up" : "down" } as const,
     ...sysctls.filter(isLostWhenUp),
-    ...addresses.filter(needsLinkUp).flatMap((address) => addressStep(address, awaySeconds)),
+    // When a link comes up the kernel makes the routes of prefixes for permanent addresses only. It lists the last first.
+    ...stepsOf("ipv6").toReversed().flat(),
     ...(up ? inDependencyOrder(before.routes).map((route): LinkStep => ({ op: "addRoute", route })) : []),
     ...before.neighbors.map((neighbor): LinkStep => ({ op: "addNeighbor", neighbor })),
-  ];
+  ]);
 }
 
 function identitySteps(before: LinkSnapshot, now: LinkSnapshot): LinkStep[] {
@@ -90,11 +94,6 @@ function isRestorable(address: Address): boolean {
   const isAutomatic =
     address.family === "ipv6" && (address.flags & IFA_F_MANAGETEMPADDR) !== 0 && address.validSeconds !== undefined;
   return !isKernels && !isTemporary && !isAutomatic;
-}
-
-/** When a link comes up the kernel makes the route of a prefix for permanent IPv6 addresses only. */
-function needsLinkUp({ family, validSeconds }: Address): boolean {
-  return family === "ipv6" && validSeconds !== undefined;
 }
 
 function addressStep(address: Address, awaySeconds: number): LinkStep[] {

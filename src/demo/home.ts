@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import type { HeldNetns, Kernel } from "../kernel/calls.ts";
 import type { LinkStep } from "../kernel/steps.ts";
-import type { Address } from "../netlink/address.ts";
+import { type Address, IFA_F_NODAD } from "../netlink/address.ts";
 import { NUD_PERMANENT } from "../netlink/neighbor.ts";
 import { type Route, RT_SCOPE_UNIVERSE, RT_TABLE_MAIN, RTN_UNICAST, RTPROT_STATIC } from "../netlink/route.ts";
 
@@ -19,7 +19,6 @@ const LOOPBACK_IFINDEX = 1;
 const FAST_MTU = 9000;
 const SLOW_MTU = 1500;
 const POLICY_TABLE = 100;
-const IFA_F_NODAD = 0x02;
 
 /** Makes the links. `neighbor` is the namespace at the other end of the cables. */
 export async function makeHome(kernel: Kernel, neighbor: HeldNetns): Promise<void> {

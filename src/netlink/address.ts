@@ -12,7 +12,7 @@ export interface Address {
   readonly label?: string;
   /** RT_SCOPE_*: 0 universe, 253 link, 254 host. */
   readonly scope: number;
-  /** IFA_F_*: 0x01 SECONDARY or TEMPORARY, 0x40 TENTATIVE, 0x80 PERMANENT, 0x100 MANAGETEMPADDR, 0x200 NOPREFIXROUTE. */
+  /** IFA_F_*: 0x01 SECONDARY or TEMPORARY, 0x02 NODAD, 0x40 TENTATIVE, 0x80 PERMANENT, 0x100 MANAGETEMPADDR, 0x200 NOPREFIXROUTE. */
   readonly flags: number;
   /** Remaining seconds at the time of reading; absent means for ever. */
   readonly validSeconds?: number;
@@ -22,6 +22,7 @@ export interface Address {
   readonly protocol?: number;
 }
 
+export const IFA_F_NODAD = 0x02;
 export const IFA_F_DADFAILED = 0x08;
 export const IFA_F_TENTATIVE = 0x40;
 export const IFA_F_PERMANENT = 0x80;

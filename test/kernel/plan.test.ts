@@ -104,6 +104,16 @@ test("planAttach() sets what the configuration says of the link", async () => {
   ).toEqual(["fd01::2"]);
 });
 
+test("planAttach() gives the pod a route that prefers an IPv6 address of the claim", async () => {
+  using lab = new Lab();
+  await lab.attach({
+    interface: { name: "net1", addresses: ["fd00::9/64", "fd01::9/64"] },
+    routes: [{ destination: "fd11::/64", gateway: "fd00::1", source: "fd00::9" }],
+  });
+  expect(lab.pod.ip("-6", "route", "show", "fd11::/64")).toContain("via fd00::1 dev net1 proto static src fd00::9");
+  expect(lab.pod.ip("addr", "show", "dev", "net1", "to", "fd00::9")).not.toContain("nodad");
+});
+
 test("planAttach() turns IPv6 off before the link comes up, and leaves its addresses behind", async () => {
   using lab = new Lab();
   lab.host.ip("addr", "add", "10.0.0.1/24", "dev", "v0");

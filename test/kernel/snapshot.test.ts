@@ -86,6 +86,28 @@ test("a link that went away and came back is, by its snapshot, what it was", asy
   });
 });
 
+test("a route that prefers an IPv6 address comes home at once, though the kernel looks for others who have the address", async () => {
+  using calls = kernelCalls();
+  using home = new HeldTestNetns(calls);
+  using pod = new HeldTestNetns(calls);
+  const ifindex = furnish(home);
+  home.ip("addr", "add", "fd01::1/64", "dev", "v0");
+  await eventually("no tentative address", () => !home.ip("addr", "show").includes("tentative"));
+  home.ip("-6", "route", "add", "fd11::/64", "via", "fd01::2", "dev", "v0", "src", "fd01::1");
+  const before = picture(home);
+  const snapshot = calls.snapshotLink({ netns: home.ref, ifindex });
+
+  const away = calls.moveLink({ from: home.ref, ifindex, to: pod.ref, temporaryName: "nf-tmp0" });
+  const back = calls.moveLink({ from: pod.ref, ifindex: away.ifindex, to: home.ref, temporaryName: "nf-tmp0" });
+  const now = calls.snapshotLink({ netns: home.ref, ifindex: back.ifindex });
+  const steps = restoreSteps(snapshot, now, snapshot.takenAtMs);
+  const where = { netns: home.ref, ifindex: back.ifindex, wasIfindex: ifindex };
+  const { failed } = calls.applySteps({ ...where, steps, onFailure: "continue" });
+  expect(failed).toEqual([]);
+  await eventually("no tentative address", () => !home.ip("addr", "show").includes("tentative"));
+  expect(picture(home)).toEqual(before);
+});
+
 test("snapshotLink() holds what iproute2 shows, and nothing that the kernel makes again", () => {
   using calls = kernelCalls();
   using netns = new HeldTestNetns(calls);
