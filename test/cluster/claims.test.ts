@@ -247,6 +247,55 @@ test(
 );
 
 test(
+  "class and claim both apply; what the class says is final but for what it lists, and a claim that differs is told so",
+  async () => {
+    const link: TestLink = await lab.macvlan();
+    const className = uniqueName("rail");
+    const parameters = {
+      interface: { name: "rail0", mtu: 1300, addresses: ["10.99.0.1/24"] },
+      routes: [{ destination: "10.98.0.0/16", gateway: "10.99.0.254" }],
+      overridable: ["interface.mtu"],
+    };
+    await lab.workload.create({
+      apiVersion: "resource.k8s.io/v1",
+      kind: "DeviceClass",
+      metadata: { name: className },
+      spec: {
+        selectors: [{ cel: { expression: 'device.driver == "dra.net"' } }],
+        config: [{ opaque: { driver: "dra.net", parameters } }],
+      },
+    });
+    const create = (name: string, config: object) =>
+      lab.workload.create(
+        claim(name, { className, requests: { nic: byName(link.ifname) }, config }),
+        pod(name, { claims: { net: name } }),
+      );
+
+    const refused = uniqueName("refused");
+    await create(refused, { interface: { name: "mine" } });
+    const sentence =
+      'the claim sets interface.name to "mine", but the DeviceClass sets it to "rail0" and does not list it under overridable';
+    const said = async () => (await lab.workload.events(refused)).some(({ message }) => message.includes(sentence));
+    await until("the kubelet says what netferry answered", said, 60_000);
+    await lab.workload.deletePods(refused);
+    await lab.workload.deleteClaims(refused);
+
+    const merged = uniqueName("merged");
+    const routes = [{ destination: "10.97.0.0/16", gateway: "10.99.0.253" }];
+    await create(merged, { interface: { mtu: 1350, addresses: ["10.99.0.2/24"] }, routes });
+    await lab.workload.podReady(merged);
+    const shown = await lab.workload.exec(merged, ["sh", "-c", "ip addr show rail0; ip route show dev rail0"]);
+    for (const part of ["mtu 1350", "10.99.0.1/24", "10.99.0.2/24", "10.98.0.0/16 via 10.99.0.254", "10.97.0.0/16 via"])
+      expect(shown).toContain(part);
+    await lab.workload.deletePods(merged);
+    await isHome(link);
+    await lab.workload.deleteClaims(merged);
+    await lab.cluster.kubectl(["delete", "deviceclass", className]);
+  },
+  LIMIT_MS,
+);
+
+test(
   "when all pods are gone the agent holds nothing",
   async () => {
     for (const metric of ["held_namespaces", "receipts", 'devices{state="attached"}', 'devices{state="prepared"}'])
