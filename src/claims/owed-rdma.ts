@@ -5,6 +5,7 @@
 
 import type { Database } from "bun:sqlite";
 import type { SoftwareKind } from "../rdma/nldev-changes.ts";
+import { BootRows } from "./boot-rows.ts";
 
 export interface OwedRdma {
   /** The link that it stands on. */
@@ -14,42 +15,26 @@ export interface OwedRdma {
   readonly kind: SoftwareKind;
 }
 
-/** Beside the tables of the schema's version: an older netferry passes it by. */
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS owed_rdma (
-    ifname TEXT PRIMARY KEY,
-    boot_id TEXT NOT NULL,
-    device TEXT NOT NULL
-  ) STRICT;
-`;
-
 export class OwedRdmaDevices {
   /** Called when one is to be made. */
   onOwed: () => void = () => undefined;
-  readonly #db: Database;
-  readonly #bootId: string;
+  readonly #rows: BootRows<OwedRdma>;
 
   constructor(db: Database, bootId: string) {
-    this.#db = db;
-    this.#bootId = bootId;
-    db.run(SCHEMA);
-    db.query("DELETE FROM owed_rdma WHERE boot_id <> ?").run(bootId); // after a reboot its maker makes it again
+    const key = { column: "ifname", type: "TEXT" } as const;
+    this.#rows = new BootRows(db, bootId, { name: "owed_rdma", key, value: "device" });
   }
 
-  /** Survives the death of this process; with a loss of power the device would be lost anyway. */
   put(device: OwedRdma): void {
-    this.#db
-      .query("INSERT OR REPLACE INTO owed_rdma (ifname, boot_id, device) VALUES (?, ?, ?)")
-      .run(device.ifname, this.#bootId, JSON.stringify(device));
+    this.#rows.put(device.ifname, device);
     this.onOwed();
   }
 
   remove({ ifname }: Pick<OwedRdma, "ifname">): void {
-    this.#db.query("DELETE FROM owed_rdma WHERE ifname = ?").run(ifname);
+    this.#rows.remove(ifname);
   }
 
   all(): readonly OwedRdma[] {
-    const rows = this.#db.query<{ device: string }, []>("SELECT device FROM owed_rdma ORDER BY ifname").all();
-    return rows.map((row) => JSON.parse(row.device) as OwedRdma);
+    return this.#rows.all();
   }
 }
