@@ -84,16 +84,27 @@ const NONE: readonly AttachedProgram[] = [];
  * with Linux 6.6); ENODEV: no such link; EPERM.
  */
 export function queryPrograms(ifindex: number, attachType: number): readonly AttachedProgram[] {
-  attr.fill(0);
-  fields.setUint32(0, ifindex, true);
-  fields.setUint32(4, attachType, true);
+  setQuery(ifindex, attachType);
+  // Without room for them the kernel tells how many there are: at nearly all links of a host none.
+  if (countPrograms(ifindex) === 0) return NONE;
+  setQuery(ifindex, attachType);
   setAddress(16, programIds);
   fields.setUint32(24, MAX_PROGRAMS, true);
   setAddress(40, linkIds);
+  const length = countPrograms(ifindex);
+  return Array.from({ length }, (_, at) => ({ programId: programIds[at] ?? 0, linkId: linkIds[at] ?? 0 }));
+}
+
+/** struct { target_ifindex; attach_type; query_flags; attach_flags; prog_ids; count; …; link_ids } of union bpf_attr. */
+function setQuery(ifindex: number, attachType: number): void {
+  attr.fill(0);
+  fields.setUint32(0, ifindex, true);
+  fields.setUint32(4, attachType, true);
+}
+
+function countPrograms(ifindex: number): number {
   call(BPF_PROG_QUERY, "PROG_QUERY", `link ${ifindex}`);
-  const count = fields.getUint32(24, true);
-  if (count === 0) return NONE;
-  return Array.from({ length: count }, (_, at) => ({ programId: programIds[at] ?? 0, linkId: linkIds[at] ?? 0 }));
+  return fields.getUint32(24, true);
 }
 
 /** A descriptor of the program with this id. ENOENT: it is gone; EPERM: needs CAP_SYS_ADMIN. */

@@ -76,12 +76,16 @@ export class AttributeWriter {
 
   write(values: Attributes & StandardAttributes): Readonly<Record<string, AttributeValue>> {
     const attributes: Record<string, AttributeValue> = {};
-    const surplus = Object.values(values).filter((value) => value !== undefined).length - MAX_ATTRIBUTES;
-    const dropped = surplus > 0 ? DISPENSABLE.filter((id) => values[id] !== undefined).slice(0, surplus) : [];
+    let surplus = -MAX_ATTRIBUTES;
     for (const { full, id } of this.#names) {
       const value = values[id];
-      if (value !== undefined && !dropped.some((other) => other === id)) attributes[full] = value;
+      if (value === undefined) continue;
+      attributes[full] = value;
+      surplus++;
     }
+    if (surplus <= 0) return attributes;
+    const dropped = DISPENSABLE.filter((id) => values[id] !== undefined).slice(0, surplus);
+    for (const { full, id } of this.#names) if (dropped.some((other) => other === id)) delete attributes[full];
     return attributes;
   }
 }

@@ -11,7 +11,7 @@ import type { PciDevice } from "../sysfs/pci.ts";
 export interface InventoryFacts {
   readonly links: readonly Link[];
   readonly addresses: readonly Address[];
-  /** Routes with prefix length 0 of all tables. */
+  /** Routes of type RTN_UNICAST with prefix length 0, of all tables. */
   readonly defaultRoutes: readonly Route[];
   /** By address: index of the link towards it. */
   readonly routedBy: Readonly<Record<string, number>>;

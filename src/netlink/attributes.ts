@@ -36,10 +36,17 @@ export class AttributeReader {
   #length = 0;
   #type = 0;
 
-  constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    if (start > end || end > bytes.length) throw new ProtocolError(`attributes from ${start} to ${end} do not fit`);
+  /** `bytes`, or the reader whose bytes they are. */
+  constructor(bytes: Uint8Array | AttributeReader, start = 0, end = bytes.length) {
+    if (bytes instanceof AttributeReader) {
+      this.#bytes = bytes.#bytes;
+      this.#view = bytes.#view;
+    } else {
+      this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    }
+    if (start > end || end > this.#bytes.length)
+      throw new ProtocolError(`attributes from ${start} to ${end} do not fit`);
     this.#next = start;
     this.#end = end;
   }
@@ -123,7 +130,7 @@ export class AttributeReader {
 
   /** Reads the attributes within this one, after `skip` bytes of a fixed header. */
   nested(skip = 0): AttributeReader {
-    return new AttributeReader(this.#bytes, this.#start + skip, this.#start + this.#length);
+    return new AttributeReader(this, this.#start + skip, this.#start + this.#length);
   }
 
   #want(bytes: number): void {

@@ -20,7 +20,8 @@ export function addressBits(family: IpFamily): number {
 export function formatIp(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join(".");
   if (bytes.length !== 16) throw new ProtocolError(`an IP address has 4 or 16 bytes, not ${bytes.length}`);
-  const groups = Array.from({ length: 8 }, (_, i) => ((bytes[2 * i] ?? 0) << 8) | (bytes[2 * i + 1] ?? 0));
+  const groups: number[] = [];
+  for (let at = 0; at < 16; at += 2) groups.push(((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0));
   if (isMappedIpv4(groups)) return `::ffff:${bytes.subarray(12).join(".")}`;
   const zeros = longestZeros(groups);
   const hex = (part: readonly number[]) => part.map((group) => group.toString(16)).join(":");
@@ -36,7 +37,7 @@ export function formatIpOf(family: IpFamily, bytes: Uint8Array): string {
 }
 
 function isMappedIpv4(groups: readonly number[]): boolean {
-  return groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
+  return groups[5] === 0xffff && groups.slice(0, 5).every((group) => group === 0);
 }
 
 function longestZeros(groups: readonly number[]): { readonly start: number; readonly length: number } {
@@ -112,7 +113,9 @@ export function parsePrefix(family: IpFamily, text: string): Prefix {
 
 /** `02:fc:00:00:00:01`, of any length. */
 export function formatMac(hex: string): string {
-  return hex.match(/../g)?.join(":") ?? "";
+  let text = hex.slice(0, 2);
+  for (let at = 2; at < hex.length; at += 2) text += `:${hex.slice(at, at + 2)}`;
+  return text;
 }
 
 /** Throws ProtocolError when the text is not octets in hex with colons (or, as some write it, dashes). */

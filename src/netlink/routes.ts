@@ -5,18 +5,20 @@ import { u32 } from "./attribute-writer.ts";
 import * as k from "./constants.ts";
 import { addressBits, FAMILY_NUMBER, type IpFamily, parseIp } from "./ip.ts";
 import { goesByObject, spellOut } from "./nexthops.ts";
-import type { Route } from "./route.ts";
+import { type Route, RTN_UNICAST } from "./route.ts";
 import { decodeRoute, destinationLength, encodeRoute } from "./route-codec.ts";
 import type { Answer, NetlinkSocket } from "./socket.ts";
 
 const FAMILIES = ["ipv4", "ipv6"] as const;
+/** In struct rtmsg. */
+const RTMSG_TYPE_OFFSET = 7;
 
 export interface RouteFilter {
   readonly family?: IpFamily;
   /** Routes with a next hop over this link. */
   readonly ifindex?: number;
   readonly table?: number;
-  /** Only routes with prefix length 0. */
+  /** Only routes of type RTN_UNICAST with prefix length 0. */
   readonly onlyDefault?: boolean;
 }
 
@@ -35,9 +37,11 @@ export function listRoutes(socket: NetlinkSocket, filter: RouteFilter = {}): Rou
   return spellOut(socket, found).filter((route) => matches(route, filter));
 }
 
-function dumpMessage(family: IpFamily, { ifindex, table }: RouteFilter): NlMessage {
+function dumpMessage(family: IpFamily, { ifindex, table, onlyDefault }: RouteFilter): NlMessage {
   const header = new Uint8Array(12);
   header[0] = FAMILY_NUMBER[family];
+  // Each address brings some of other types, and each answer costs more than the kernel's look at it.
+  if (onlyDefault === true) header[RTMSG_TYPE_OFFSET] = RTN_UNICAST;
   const message = new NlMessage(k.RTM_GETROUTE, k.NLM_F_REQUEST | k.NLM_F_DUMP).append(header);
   // The kernel refuses to dump a table that does not exist, so a table is sought here.
   if (ifindex !== undefined && table === undefined) message.put(k.RTA_OIF, u32(ifindex));
@@ -45,7 +49,8 @@ function dumpMessage(family: IpFamily, { ifindex, table }: RouteFilter): NlMessa
 }
 
 /** Kernels before 4.20 do not know the filters. */
-function matches(route: Route, { ifindex, table }: RouteFilter): boolean {
+function matches(route: Route, { ifindex, table, onlyDefault }: RouteFilter): boolean {
+  if (onlyDefault === true && route.type !== RTN_UNICAST) return false;
   const isOver = route.ifindex === ifindex || route.nextHops?.some((hop) => hop.ifindex === ifindex) === true;
   return (ifindex === undefined || isOver) && (table === undefined || route.table === table);
 }
