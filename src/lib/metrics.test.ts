@@ -57,7 +57,7 @@ test("Metrics publishes the time in seconds when devices were published", async 
 test("Metrics keeps every promised name when nothing has happened yet", async () => {
   const text = await new Metrics().render();
   const own = ["hook_duration_seconds", "hook_budget_used_ratio", "reconciliations_total", "receipts", "devices"];
-  const more = ["held_namespaces", "late_attaches_total", "container_refusals_total", "lost_links"];
+  const more = ["held_namespaces", "late_attaches_total", "container_refusals_total", "lost_links_total"];
   for (const name of [...own, ...more]) expect(text).toContain(`# HELP dranet_driver_${name} `);
 });
 
@@ -73,7 +73,7 @@ test("Metrics counts each event by its reason", async () => {
   expect(await series(metrics, 'dranet_driver_reconciliations_total{reason="start"}')).toBe(1);
   expect(await series(metrics, 'dranet_driver_container_refusals_total{reason="no-receipt"}')).toBe(2);
   expect(await series(metrics, "dranet_driver_late_attaches_total")).toBe(1);
-  expect(await series(metrics, "dranet_driver_lost_links")).toBe(1);
+  expect(await series(metrics, "dranet_driver_lost_links_total")).toBe(1);
   expect(await series(metrics, "dranet_driver_receipts")).toBe(5);
   expect(await series(metrics, "dranet_driver_held_namespaces")).toBe(6);
 });

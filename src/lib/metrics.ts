@@ -37,7 +37,7 @@ export class Metrics {
   readonly #heldNamespaces: Gauge;
   readonly #lateAttaches: Counter;
   readonly #refusals: Counter<"reason">;
-  readonly #lostLinks: Gauge;
+  readonly #lostLinks: Counter;
   readonly #pendingReleases: Gauge;
   readonly #releaseFailures: Counter;
   readonly #leases: Counter<"event">;
@@ -100,7 +100,7 @@ export class Metrics {
       ...named("container_refusals_total", "Containers refused because a claimed device was not there."),
       labelNames: ["reason"],
     });
-    this.#lostLinks = new Gauge(named("lost_links", "Claimed links that could not be brought home."));
+    this.#lostLinks = new Counter(named("lost_links_total", "Claimed links that could not be brought home."));
     this.#pendingReleases = new Gauge(
       named("profile_releases_pending", "Profiles of claims that are gone, not released yet."),
     );

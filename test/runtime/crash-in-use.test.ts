@@ -86,7 +86,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
       const agent = await node.agent();
       const line = await agent.logged((at) => at.message === "link is lost");
       expect(line["ifname"]).toBe(ifname);
-      expect(await agent.metric("dranet_driver_lost_links")).toBe(1);
+      expect(await agent.metric("dranet_driver_lost_links_total")).toBe(1);
       await life.endPod(pod, claim);
       await life.expectNothingLeft(agent);
     },
