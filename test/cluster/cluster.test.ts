@@ -6,6 +6,8 @@ import { clusterBinaries } from "../lab/cluster/binaries.ts";
 import { type Cluster, openCluster, startCluster } from "../lab/cluster/cluster.ts";
 import { newestRelease } from "../lab/cluster/modules.ts";
 import { until } from "../lab/cluster/wait.ts";
+import { BUSYBOX_IMAGE } from "../lab/runtime/images.ts";
+import { TOOLS_IMAGE } from "../lab/runtime/tools-image.ts";
 import { hostBefore, leftOf, tracesOf } from "./traces.ts";
 
 const RELEASE = process.env["NETFERRY_KUBERNETES"] ?? newestRelease();
@@ -55,6 +57,24 @@ test(
     const answer = await cluster.kubectl(["exec", "plain", "--", "sh", "-c", fetched]);
     expect((JSON.parse(answer) as { gitVersion: string }).gitVersion).toBe(cluster.versions.kubernetes);
     expect(await cluster.kubectl(["logs", "plain"])).toBe("");
+  },
+  LIMIT_MS,
+);
+
+test(
+  "a pod of the tools image has iproute2, the ping of iputils and the verbs tools",
+  async () => {
+    await cluster.apply(podManifest("tools", { image: TOOLS_IMAGE }));
+    await podReady("tools");
+    const inPod = (...argv: readonly string[]) => cluster.kubectl(["exec", "tools", "--", ...argv]);
+    expect(JSON.parse(await inPod("ip", "-d", "-j", "link", "show", "eth0"))).toMatchObject([
+      { ifname: "eth0", linkinfo: { info_kind: "veth" } },
+    ]);
+    expect(await inPod("ping", "-V")).toStartWith("ping from iputils");
+    expect(await inPod("ping", "-c", "1", "-W", "2", cluster.nodeAddress)).toContain(" 0% packet loss");
+    // What libibverbs says on a kernel without RDMA.
+    expect(await inPod("sh", "-c", "ibv_devices 2>&1 || true")).toMatch(/node GUID|Failed to get IB devices list/);
+    await cluster.kubectl(["delete", "pod", "tools"]);
   },
   LIMIT_MS,
 );
@@ -224,7 +244,7 @@ function isOfBoot(line: string): boolean {
   return /^(process|mount|link)/.test(line);
 }
 
-function podManifest(name: string, claims = ""): string {
+function podManifest(name: string, { claims = "", image = BUSYBOX_IMAGE } = {}): string {
   return `
 apiVersion: v1
 kind: Pod
@@ -234,7 +254,7 @@ spec:
   ${claims}
   containers:
     - name: main
-      image: localhost/busybox:1
+      image: ${image}
       command: [sleep, "1000000"]
 `;
 }
@@ -260,5 +280,5 @@ kind: ResourceClaim
 metadata: { name: hand-written }
 spec: { devices: { requests: [{ name: nic, exactly: { deviceClassName: nobody.test } }] } }
 ---
-${podManifest("claiming", "resourceClaims: [{ name: nic, resourceClaimName: hand-written }]")}`;
+${podManifest("claiming", { claims: "resourceClaims: [{ name: nic, resourceClaimName: hand-written }]" })}`;
 }

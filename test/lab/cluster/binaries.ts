@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { labImages } from "../runtime/images.ts";
 import { type OciRuntime, ociRuntime } from "../runtime/oci-runtimes.ts";
 import { debianPackages } from "../runtime/packages.ts";
+import { toolsImage } from "../runtime/tools-image.ts";
 import { type Build, type BuildRecord, build } from "./build.ts";
 import { containerdModule, kubernetesModule } from "./modules.ts";
 
@@ -16,8 +17,8 @@ export interface Binaries {
   readonly oci: string;
   /** The folder of the CNI plugins. */
   readonly cni: string;
-  /** An archive with the images of the lab. */
-  readonly images: string;
+  /** Archives with the images of the lab. */
+  readonly images: readonly string[];
   readonly versions: Readonly<Record<"kubernetes" | "containerd" | "etcd" | "kubectl" | "oci" | "cni", string>>;
   readonly builds: readonly BuildRecord[];
 }
@@ -39,7 +40,7 @@ export async function clusterBinaries(options: BinariesOptions): Promise<Binarie
   ]);
   const runtime = options.ociRuntime ?? "runc143";
   const oci = await ociRuntime(runtime);
-  const images = await labImages(debian["busybox-static"]);
+  const images = [await labImages(debian["busybox-static"]), await toolsImage(debian["busybox-static"])];
   const containerd: Build = await build(containerdModule(), options.say);
   const kubernetes: Build = await build(kubernetesModule(options.release), options.say);
   return {

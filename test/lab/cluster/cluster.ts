@@ -197,7 +197,9 @@ export class Cluster implements AsyncDisposable {
     const holder = processId(await startNode(this.dir, this.cgroup));
     this.#remember({ holder });
     const { etcd, containerd, apiserver, controllers, scheduler, kubelet } = this.parts;
-    const images = containerd.start().then(() => this.importImages(this.#state.binaries.images));
+    const images = containerd.start().then(async () => {
+      for (const archive of this.#state.binaries.images) await this.importImages(archive);
+    });
     const control = etcd.start().then(() => apiserver.start());
     await Promise.all([images, control]);
     await Promise.all([controllers.start(), scheduler.start(), kubelet.start()]);

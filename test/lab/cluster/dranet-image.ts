@@ -1,7 +1,7 @@
 /** DRANET itself, built from its published module: what netferry takes the place of. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { imageArchive } from "../runtime/image.ts";
+import { writeImages } from "../runtime/image.ts";
 import { build, programPath } from "./build.ts";
 import type { Cluster } from "./cluster.ts";
 import { dranetModule } from "./modules.ts";
@@ -21,7 +21,7 @@ export async function importDranet(cluster: Cluster, say: (line: string) => void
   // Like its own image it has a command and no entry point: the arguments of its manifest begin with the executable.
   const image = { reference: DRANET_IMAGE, entrypoint: [], compressed: false, files: [executable, tmp] };
   const archive = join(cluster.dir, "dranet-image.tar");
-  writeFileSync(archive, imageArchive([image]));
+  writeImages(archive, [image]);
   await cluster.importImages(archive);
   return version;
 }

@@ -2,9 +2,10 @@
  * The image that the Containerfile describes, where no registry can be reached: the executable with the files of glibc
  * that it names, those of the same Debian release, and nothing else.
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { imageArchive } from "../runtime/image.ts";
+import { ARCHITECTURE } from "../runtime/debian-architecture.ts";
+import { writeImages } from "../runtime/image.ts";
 import { debianPackages } from "../runtime/packages.ts";
 import type { TarEntry } from "../runtime/tar.ts";
 
@@ -13,10 +14,6 @@ export const NETFERRY_IMAGE = "docker.io/library/netferry:latest";
 
 const PROJECT = join(import.meta.dir, "../../..");
 const LIBRARIES = ["libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0"];
-const ARCHITECTURE =
-  process.arch === "arm64"
-    ? { triplet: "aarch64-linux-gnu", loader: "ld-linux-aarch64.so.1" }
-    : { triplet: "x86_64-linux-gnu", loader: "ld-linux-x86-64.so.2" };
 
 /** Writes the archive for `importImages()` to `path`. The executable is the one with fault points where it was built. */
 export async function writeNetferryImage(path: string): Promise<void> {
@@ -27,7 +24,7 @@ export async function writeNetferryImage(path: string): Promise<void> {
     bytes: readFileSync(join(folder, name)),
     mode: 0o755,
   });
-  const archive = imageArchive([
+  writeImages(path, [
     {
       reference: NETFERRY_IMAGE,
       entrypoint: ["/netferry"],
@@ -40,7 +37,6 @@ export async function writeNetferryImage(path: string): Promise<void> {
       ],
     },
   ]);
-  writeFileSync(path, archive);
 }
 
 function executable(): string {

@@ -62,6 +62,8 @@ export const GRACE_SECONDS = 2;
 
 export interface ContainerOptions {
   readonly name?: string;
+  /** Default: BUSYBOX_IMAGE. */
+  readonly image?: string;
   /** Default: IDLE. */
   readonly script?: string;
   /** The pod's claims that it names. */
@@ -70,10 +72,11 @@ export interface ContainerOptions {
   readonly restartPolicy?: string;
 }
 
-export function container({ name = "main", script = IDLE, claims = [], ...rest }: ContainerOptions): object {
+export function container(options: ContainerOptions): object {
+  const { name = "main", image = BUSYBOX_IMAGE, script = IDLE, claims = [], ...rest } = options;
   return {
     name,
-    image: BUSYBOX_IMAGE,
+    image,
     command: ["sh", "-c", script],
     ...(claims.length === 0 ? {} : { resources: { claims: claims.map((claim) => ({ name: claim })) } }),
     ...rest,

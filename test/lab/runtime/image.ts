@@ -1,5 +1,7 @@
 /** OCI images without a registry: one layer, written as the layout archive that `ctr images import` takes. */
 import { createHash } from "node:crypto";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { type TarEntry, tarArchive } from "./tar.ts";
 
 export interface Image {
@@ -21,8 +23,16 @@ interface Descriptor {
 const MEDIA = "application/vnd.oci.image.";
 const ARCHITECTURE = process.arch === "arm64" ? "arm64" : "amd64";
 
-/** One archive with all the images. The same input gives the same bytes. */
-export function imageArchive(images: readonly Image[]): Uint8Array {
+/** Writes an archive with all the images to `path`, whole or not at all. */
+export function writeImages(path: string, images: readonly Image[]): void {
+  mkdirSync(dirname(path), { recursive: true });
+  const temporary = `${path}.${process.pid}`;
+  writeFileSync(temporary, imageArchive(images));
+  renameSync(temporary, path);
+}
+
+/** The same input gives the same bytes. */
+function imageArchive(images: readonly Image[]): Uint8Array {
   const blobs = new Map<string, Uint8Array>();
   const put = (bytes: Uint8Array, mediaType: string, annotations?: Readonly<Record<string, string>>): Descriptor => {
     const digest = digestOf(bytes);
