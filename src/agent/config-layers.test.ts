@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { eventually } from "../../test/fakes/eventually.ts";
+import { aRoute } from "../../test/fakes/facts.ts";
 import { MetadataService } from "../../test/fakes/metadata-service.ts";
 import { ClaimStore } from "../claims/store.ts";
 import { claimDevice, link, snapshot } from "../claims/testing.ts";
@@ -21,18 +22,7 @@ const DEVICE: Device = {
   attributes: {},
 };
 const LINK = link({ ifname: "eth1", ifindex: 7, parentDevName: "0001:00:02.0" });
-const DEFAULT6: Route = {
-  family: "ipv6",
-  destination: "::/0",
-  gateway: "fe80::1234",
-  table: 254,
-  protocol: 9,
-  scope: 0,
-  type: 1,
-  tos: 0,
-  flags: 0,
-  attributes: [],
-};
+const DEFAULT6 = aRoute({ family: "ipv6", destination: "::/0", gateway: "fe80::1234", protocol: 9 });
 
 let service: MetadataService;
 let store: ClaimStore;

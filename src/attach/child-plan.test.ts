@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { aRoute } from "../../test/fakes/facts.ts";
 import { link, snapshot } from "../claims/testing.ts";
 import type { InterfaceConfig } from "../config/interface.ts";
 import { parseNetworkConfig } from "../config/network-config.ts";
@@ -40,20 +41,7 @@ test("planChild() refuses parents that cannot carry the child", () => {
 test("planAttach() leaves to the host what the host has, and gives the child what is configured", () => {
   const host = snapshot({
     addresses: [{ ifindex: 7, family: "ipv4", local: "10.0.0.5", prefixLength: 24, scope: 0, flags: 0x80 }],
-    routes: [
-      {
-        family: "ipv4",
-        destination: "10.9.0.0/16",
-        table: 100,
-        protocol: 4,
-        scope: 0,
-        type: 1,
-        tos: 0,
-        flags: 0,
-        attributes: [],
-        gateway: "10.0.0.1",
-      },
-    ],
+    routes: [aRoute({ table: 100, gateway: "10.0.0.1" })],
     neighbors: [
       { ifindex: 7, family: "ipv4", destination: "10.0.0.9", address: "02:00:00:00:00:09", state: 0x80, flags: 0 },
     ],

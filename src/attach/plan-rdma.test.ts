@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { refusal } from "../../test/lab/refusal.ts";
-import type { AttachPlan, DeviceNode } from "../claims/record.ts";
+import type { AttachPlan } from "../claims/record.ts";
 import type { NetworkConfig } from "../config/network-config.ts";
+import type { DeviceNode } from "../kernel/device-node.ts";
 import type { CharDeviceType } from "../rdma/nldev.ts";
 import { type RdmaParts, withNodes, withRdma } from "./plan-rdma.ts";
 

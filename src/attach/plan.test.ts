@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
+import { aRoute } from "../../test/fakes/facts.ts";
 import { link, snapshot } from "../claims/testing.ts";
 import { parseNetworkConfig } from "../config/network-config.ts";
 import type { Address } from "../netlink/address.ts";
-import type { Route } from "../netlink/route.ts";
 import type { Rule } from "../netlink/rule.ts";
 import { checkNames, needsHostRules, planAttach } from "./plan.ts";
 
@@ -15,18 +15,6 @@ const address = (local: string, over: Partial<Address> = {}): Address => ({
   scope: 0,
   flags: 0x80,
   label: "eth1",
-  ...over,
-});
-const route = (over: Partial<Route>): Route => ({
-  family: "ipv4",
-  destination: "10.9.0.0/16",
-  table: 254,
-  protocol: 4,
-  scope: 0,
-  type: 1,
-  tos: 0,
-  flags: 0,
-  attributes: [],
   ...over,
 });
 
@@ -80,8 +68,8 @@ test("planAttach() keeps the link's own permanent global addresses and its route
       address("169.254.0.1", { scope: 253 }),
     ],
     routes: [
-      route({ ifindex: 7, gateway: "10.0.0.254", scope: 0 }),
-      route({
+      aRoute({ ifindex: 7, gateway: "10.0.0.254", scope: 0 }),
+      aRoute({
         destination: "10.8.0.0/16",
         nextHops: [
           { ifindex: 7, flags: 0, weight: 1, gateway: "10.0.0.253", attributes: [] },
@@ -102,7 +90,7 @@ test("planAttach() keeps the link's own permanent global addresses and its route
 });
 
 test("planAttach() takes nothing from the host when addresses are configured", () => {
-  const host = snapshot({ addresses: [address("10.0.0.1")], routes: [route({ ifindex: 7 })] });
+  const host = snapshot({ addresses: [address("10.0.0.1")], routes: [aRoute({ ifindex: 7 })] });
   const { steps } = planAttach(config({ interface: { addresses: ["10.1.0.2/24"] } }), host);
   expect(steps.map((step) => step.op)).toEqual(["rename", "addAddress", "up"]);
 });
@@ -227,7 +215,7 @@ test("planAttach() refuses IPv6 settings where the kernel has no IPv6, except th
 
 test("planAttach() takes along routes with all they say, and leaves out what the kernel would refuse in the pod", () => {
   const kept = [
-    route({
+    aRoute({
       ifindex: 7,
       destination: "10.2.0.0/16",
       gateway: "10.0.0.254",
@@ -236,22 +224,22 @@ test("planAttach() takes along routes with all they say, and leaves out what the
       preferredSource: "10.0.0.1",
       attributes: [{ type: 8, data: "0800020078050000" }],
     }),
-    route({ ifindex: 7, destination: "10.3.0.0/16", gateway: "192.0.2.1", flags: 4 }),
-    route({ ifindex: 7, destination: "172.16.0.0/24", scope: 253 }),
-    route({ ifindex: 7, destination: "10.4.0.0/16", gateway: "172.16.0.9", table: 100 }),
-    route({ ifindex: 7, family: "ipv6", destination: "::/0", gateway: "fe80::1" }),
+    aRoute({ ifindex: 7, destination: "10.3.0.0/16", gateway: "192.0.2.1", flags: 4 }),
+    aRoute({ ifindex: 7, destination: "172.16.0.0/24", scope: 253 }),
+    aRoute({ ifindex: 7, destination: "10.4.0.0/16", gateway: "172.16.0.9", table: 100 }),
+    aRoute({ ifindex: 7, family: "ipv6", destination: "::/0", gateway: "fe80::1" }),
   ];
   const left = [
-    route({ ifindex: 7, destination: "0.0.0.0/0", gateway: "10.9.0.1", protocol: 16 }),
-    route({ ifindex: 7, destination: "10.5.0.0/16", gateway: "10.0.0.254", preferredSource: "10.9.0.5" }),
-    route({
+    aRoute({ ifindex: 7, destination: "0.0.0.0/0", gateway: "10.9.0.1", protocol: 16 }),
+    aRoute({ ifindex: 7, destination: "10.5.0.0/16", gateway: "10.0.0.254", preferredSource: "10.9.0.5" }),
+    aRoute({
       destination: "10.6.0.0/16",
       nextHops: [{ ifindex: 7, flags: 0, weight: 1, gateway: "10.9.0.1", attributes: [] }],
     }),
   ];
   const never = [
-    route({ ifindex: 7, destination: "10.0.0.7/32", table: 255, type: 2 }),
-    route({ ifindex: 7, family: "ipv6", destination: "fe80::/64" }),
+    aRoute({ ifindex: 7, destination: "10.0.0.7/32", table: 255, type: 2 }),
+    aRoute({ ifindex: 7, family: "ipv6", destination: "fe80::/64" }),
   ];
   const dhcp = address("10.9.0.5", { flags: 0, validSeconds: 600 });
   const host = snapshot({ addresses: [address("10.0.0.1"), dhcp], routes: [...left, ...never, ...kept] });
@@ -268,8 +256,8 @@ test("planAttach() takes along routes with all they say, and leaves out what the
 
 test("planAttach() reaches no gateway by an address that was given without a route to its network", () => {
   const noRoute = { addresses: [address("10.0.0.1", { flags: 0x280 })] };
-  const viaGateway = route({ ifindex: 7, destination: "0.0.0.0/0", gateway: "10.0.0.254" });
-  const byHand = route({ ifindex: 7, destination: "10.0.0.0/24", scope: 253, protocol: 2 });
+  const viaGateway = aRoute({ ifindex: 7, destination: "0.0.0.0/0", gateway: "10.0.0.254" });
+  const byHand = aRoute({ ifindex: 7, destination: "10.0.0.0/24", scope: 253, protocol: 2 });
   expect(routesOf(planAttach(config({}), snapshot({ ...noRoute, routes: [viaGateway] })))).toEqual([]);
   expect(routesOf(planAttach(config({}), snapshot({ ...noRoute, routes: [viaGateway, byHand] })))).toEqual([
     byHand,
@@ -281,8 +269,8 @@ test("planAttach() puts configured routes in the place of the link's own", () =>
   const host = snapshot({
     ...own,
     routes: [
-      route({ ifindex: 7, destination: "0.0.0.0/0", gateway: "10.0.0.254", priority: 100 }),
-      route({ ifindex: 7, table: 100 }),
+      aRoute({ ifindex: 7, destination: "0.0.0.0/0", gateway: "10.0.0.254", priority: 100 }),
+      aRoute({ ifindex: 7, table: 100 }),
     ],
   });
   const plan = planAttach(config({ routes: [{ destination: "0.0.0.0/0", gateway: "10.0.0.1" }] }), host);
@@ -296,7 +284,7 @@ test("planAttach() takes along whole rules that point to tables of its own route
   const host = snapshot({
     ...own,
     link: link({ altnames: ["blue"] }),
-    routes: [route({ ifindex: 7, table: 100 }), route({ ifindex: 7, table: 254 })],
+    routes: [aRoute({ ifindex: 7, table: 100 }), aRoute({ ifindex: 7, table: 254 })],
   });
   const mark = [{ type: 10, data: "05000000" }];
   const rules = [
@@ -320,7 +308,7 @@ test("planAttach() takes along whole rules that point to tables of its own route
   const configured = config({ interface: { addresses: ["10.1.0.2/24"] } });
   expect(needsHostRules(configured, host)).toBe(false);
   expect(rulesOf(planAttach(configured, host, rules))).toEqual([]);
-  expect(needsHostRules(config({}), snapshot({ routes: [route({ ifindex: 7, table: 254 })] }))).toBe(false);
+  expect(needsHostRules(config({}), snapshot({ routes: [aRoute({ ifindex: 7, table: 254 })] }))).toBe(false);
 });
 
 test("planAttach() takes along permanent neighbours only, and nothing of IPv6 when that is disabled", () => {
@@ -335,7 +323,7 @@ test("planAttach() takes along permanent neighbours only, and nothing of IPv6 wh
     }) as const;
   const host = snapshot({
     addresses: [address("10.0.0.1"), address("fd00::1", { family: "ipv6", prefixLength: 64 })],
-    routes: [route({ ifindex: 7, family: "ipv6", destination: "fd01::/64", gateway: "fd00::2" })],
+    routes: [aRoute({ ifindex: 7, family: "ipv6", destination: "fd01::/64", gateway: "fd00::2" })],
     neighbors: [
       neighbor("10.0.0.9", 0x80),
       neighbor("fd00::9", 0x80),

@@ -1,23 +1,12 @@
 import { expect, test } from "bun:test";
+import { aRoute } from "../../test/fakes/facts.ts";
 import { link, snapshot } from "../claims/testing.ts";
 import type { Address } from "../netlink/address.ts";
 import type { Route } from "../netlink/route.ts";
 import { restoreSteps } from "./restore.ts";
 
 const v4: Address = { ifindex: 7, family: "ipv4", local: "10.0.0.1", prefixLength: 24, scope: 0, flags: 0x80 };
-const route = (destination: string, over: Partial<Route> = {}): Route => ({
-  family: "ipv4",
-  destination,
-  table: 254,
-  protocol: 4,
-  scope: 0,
-  type: 1,
-  tos: 0,
-  flags: 0,
-  ifindex: 7,
-  attributes: [],
-  ...over,
-});
+const route = (destination: string, over: Partial<Route> = {}) => aRoute({ destination, ifindex: 7, ...over });
 
 test("restoreSteps() gives back name, MTU, MAC, alias and altnames and nothing that did not change", () => {
   const before = snapshot({ link: link({ altnames: ["blue"], alias: "uplink a" }) });

@@ -1,21 +1,11 @@
 import { expect, test } from "bun:test";
+import { aRoute } from "../../test/fakes/facts.ts";
 import type { LinkStep } from "../kernel/steps.ts";
 import type { Address } from "../netlink/address.ts";
-import type { Route } from "../netlink/route.ts";
 import { withUsableSources } from "./route-sources.ts";
 
 const v6: Address = { ifindex: 0, family: "ipv6", local: "fd00::9", prefixLength: 64, scope: 0, flags: 0 };
-const route: Route = {
-  family: "ipv6",
-  destination: "fd11::/64",
-  table: 254,
-  protocol: 4,
-  scope: 0,
-  type: 1,
-  tos: 0,
-  flags: 0,
-  attributes: [],
-};
+const route = aRoute({ family: "ipv6", destination: "fd11::/64" });
 const add = (address: Address): LinkStep => ({ op: "addAddress", address });
 const via = (preferredSource?: string): LinkStep => ({
   op: "addRoute",

@@ -1,24 +1,12 @@
 import { expect, test } from "bun:test";
+import { aRoute } from "../../test/fakes/facts.ts";
 import { snapshot } from "../claims/testing.ts";
 import { parseNetworkConfig } from "../config/network-config.ts";
 import type { Address } from "../netlink/address.ts";
-import type { Route } from "../netlink/route.ts";
 import { needsHostRules, planAttach } from "./plan.ts";
 import { checkVrfs, vrfNames, vrfOf } from "./vrf.ts";
 
 const address: Address = { ifindex: 7, family: "ipv4", local: "10.0.0.5", prefixLength: 24, scope: 0, flags: 0x80 };
-const route = (over: Partial<Route>): Route => ({
-  family: "ipv4",
-  destination: "10.9.0.0/16",
-  table: 254,
-  protocol: 4,
-  scope: 0,
-  type: 1,
-  tos: 0,
-  flags: 0,
-  attributes: [],
-  ...over,
-});
 const plan = (name: string, vrf: object, rest: object = {}) => ({
   device: `device-${name}`,
   plan: planAttach(parseNetworkConfig({ interface: { name, vrf }, ...rest }, "test"), snapshot()),
@@ -38,10 +26,10 @@ test("planAttach() joins the VRF before addresses, and puts every route into its
   const host = snapshot({
     addresses: [address],
     routes: [
-      route({ table: 100, gateway: "10.0.0.2" }),
-      route({ gateway: "10.0.0.1" }),
-      route({ gateway: "10.0.0.3", priority: 5 }),
-      route({ destination: "10.8.0.0/16", table: 100 }),
+      aRoute({ table: 100, gateway: "10.0.0.2" }),
+      aRoute({ gateway: "10.0.0.1" }),
+      aRoute({ gateway: "10.0.0.3", priority: 5 }),
+      aRoute({ destination: "10.8.0.0/16", table: 100 }),
     ],
   });
   const parsed = parseNetworkConfig(config, "test");

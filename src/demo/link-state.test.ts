@@ -1,22 +1,10 @@
 import { expect, test } from "bun:test";
+import { aRoute } from "../../test/fakes/facts.ts";
 import type { Address } from "../netlink/address.ts";
-import type { Route } from "../netlink/route.ts";
 import { differences, factsOf, type LinkState } from "./link-state.ts";
 
 const ADDRESS: Address = { ifindex: 5, family: "ipv4", local: "192.0.2.2", prefixLength: 24, scope: 0, flags: 0x80 };
-const ROUTE: Route = {
-  family: "ipv4",
-  destination: "198.51.100.0/24",
-  gateway: "192.0.2.1",
-  ifindex: 5,
-  table: 254,
-  protocol: 4,
-  scope: 0,
-  type: 1,
-  tos: 0,
-  flags: 0,
-  attributes: [],
-};
+const ROUTE = aRoute({ destination: "198.51.100.0/24", gateway: "192.0.2.1", ifindex: 5 });
 
 function state({ ifindex = 5, mtu = 9000, addresses = [ADDRESS], routes = [ROUTE] } = {}): LinkState {
   const link = {
@@ -39,7 +27,7 @@ test("differences() finds none when only the index changed", () => {
 });
 
 test("differences() finds a changed MTU, a lost address and a new route", () => {
-  const other: Route = { ...ROUTE, destination: "203.0.113.0/24" };
+  const other = { ...ROUTE, destination: "203.0.113.0/24" };
   const changes = differences(state(), state({ mtu: 1500, addresses: [], routes: [ROUTE, other] }));
   expect(changes.map((line) => line.slice(0, 14))).toEqual([
     '- address {"if',

@@ -1,20 +1,9 @@
 import { expect, test } from "bun:test";
+import { aRoute } from "../../test/fakes/facts.ts";
 import type { Route } from "../netlink/route.ts";
 import { satisfies } from "./route-compare.ts";
 
-const wanted: Route = {
-  family: "ipv6",
-  destination: "fd10::/64",
-  table: 254,
-  protocol: 4,
-  scope: 0,
-  type: 1,
-  tos: 0,
-  flags: 0,
-  ifindex: 3,
-  gateway: "fd00::2",
-  attributes: [],
-};
+const wanted = aRoute({ family: "ipv6", destination: "fd10::/64", ifindex: 3, gateway: "fd00::2" });
 
 /** The kernel adds its default metric and preference to what was asked for. */
 const standing: Route = { ...wanted, protocol: 3, priority: 1024, attributes: [{ type: 20, data: "00" }] };

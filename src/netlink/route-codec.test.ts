@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { aRoute } from "../../test/fakes/facts.ts";
 import { AttributeBytes } from "./attribute-writer.ts";
 import type { RawAttribute } from "./attributes.ts";
 import { RTA_NH_ID } from "./constants.ts";
@@ -71,17 +72,7 @@ test("encodeRoute() leaves out a next-hop object when it says what it stands for
   expect(decodeRoute(encoded(bare))?.attributes).toEqual(route.attributes);
 });
 
-const base: Route = {
-  family: "ipv4",
-  destination: "10.0.0.0/8",
-  table: 254,
-  protocol: 4,
-  scope: 0,
-  type: 1,
-  tos: 0,
-  flags: 0,
-  attributes: [],
-};
+const base = aRoute({ destination: "10.0.0.0/8" });
 
 /** Types that have a field, and RTA_CACHEINFO and RTA_NH_ID, which are read or left out on purpose. */
 const NAMED = new Set([1, 2, 4, 5, 6, 7, 9, 12, 15, 30]);

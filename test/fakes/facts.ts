@@ -30,20 +30,25 @@ export function anAddress(ifindex: number, cidr: string, more: Partial<Address> 
   return { ifindex, family, local, prefixLength: Number(prefixLength), scope: 0, flags: 0x80, ...more };
 }
 
-export function aDefaultRoute(ifindex: number | undefined, more: Partial<Route> = {}): Route {
+/** Of the main table, as somebody adds it by hand. */
+export function aRoute(more: Partial<Route> = {}): Route {
   return {
     family: "ipv4",
-    destination: more.family === "ipv6" ? "::/0" : "0.0.0.0/0",
+    destination: "10.9.0.0/16",
     table: RT_TABLE_MAIN,
     protocol: 4,
     scope: 0,
     type: RTN_UNICAST,
     tos: 0,
     flags: 0,
-    ...(ifindex === undefined ? {} : { ifindex }),
     attributes: [],
     ...more,
   };
+}
+
+export function aDefaultRoute(ifindex: number | undefined, more: Partial<Route> = {}): Route {
+  const destination = more.family === "ipv6" ? "::/0" : "0.0.0.0/0";
+  return aRoute({ destination, ...(ifindex === undefined ? {} : { ifindex }), ...more });
 }
 
 export function aFunction(address: string, more: Partial<PciDevice> = {}): PciDevice {

@@ -1,4 +1,4 @@
-/** A ferry for unit tests: everything is real but the kernel, of which nothing is asked for a device without a link. */
+/** A ferry for tests of it alone: everything is real but, in unit tests, the kernel, of which nothing is asked for a device without a link. */
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -45,11 +45,32 @@ export function bareFerry(observer: AttachObserver = {}, kernel: Partial<Kernel>
   const asked = new Proxy(kernel as Kernel, {
     get: (known, call: keyof Kernel) => known[call] ?? UNASKED[call],
   });
-  const held = new HeldNamespaces(asked);
+  return {
+    ...ferryOver({ kernel: asked, store, directory, observer }),
+    store,
+    directory,
+    [Symbol.dispose]() {
+      store[Symbol.dispose]();
+      rmSync(directory, { recursive: true });
+    },
+  };
+}
+
+/** A ferry over what is there already, as after a restart: nothing is held. `directory` is that of the receipts. */
+export function ferryOver({
+  kernel,
+  store,
+  directory,
+  observer = {},
+}: Pick<AttachParts, "kernel" | "store"> & { readonly directory: string; readonly observer?: AttachObserver }): Pick<
+  BareFerry,
+  "ferry" | "held" | "receipts"
+> {
+  const held = new HeldNamespaces(kernel);
   const receipts = new Receipts(directory, "dra.net");
-  const parts: AttachParts = {
-    kernel: asked,
-    slowKernel: asked,
+  const ferry = new Ferry({
+    kernel,
+    slowKernel: kernel,
     sysfsRoot: "/sys",
     store,
     held,
@@ -58,18 +79,8 @@ export function bareFerry(observer: AttachObserver = {}, kernel: Partial<Kernel>
     clock: systemClock,
     log: silentLogger,
     observer,
-  };
-  return {
-    ferry: new Ferry(parts),
-    store,
-    held,
-    receipts,
-    directory,
-    [Symbol.dispose]() {
-      store[Symbol.dispose]();
-      rmSync(directory, { recursive: true });
-    },
-  };
+  });
+  return { ferry, held, receipts };
 }
 
 export function sandboxOf(id: string, podUid = "pod") {

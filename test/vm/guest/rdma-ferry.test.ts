@@ -7,17 +7,14 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Ferry } from "../../../src/attach/ferry.ts";
-import { HeldNamespaces } from "../../../src/attach/held-namespaces.ts";
+import type { Ferry } from "../../../src/attach/ferry.ts";
 import { prepareClaim } from "../../../src/attach/prepare.ts";
-import { Receipts } from "../../../src/cdi/receipts.ts";
 import { ClaimStore } from "../../../src/claims/store.ts";
 import type { NetworkConfig } from "../../../src/config/network-config.ts";
 import type { DeviceIdentity } from "../../../src/inventory/device.ts";
 import type { Kernel } from "../../../src/kernel/calls.ts";
 import { kernelCalls } from "../../../src/kernel/serve.ts";
-import { systemClock } from "../../../src/lib/clock.ts";
-import { silentLogger } from "../../../src/lib/log.ts";
+import { ferryOver } from "../../lab/bare-ferry.ts";
 import { HostLinks, hasLink, ip, uniqueName } from "../../lab/links.ts";
 import { TestNetns } from "../../lab/netns.ts";
 import { addRdmaLink, rdma, rdmaLinks } from "../../lab/rdma.ts";
@@ -61,23 +58,7 @@ afterEach(() => {
   rmSync(directory, { recursive: true });
 });
 
-/** As after a restart: nothing is held. */
-function newFerry(): Ferry {
-  const receipts = new Receipts(directory, "dra.net");
-  const held = new HeldNamespaces(kernel);
-  const observer = {};
-  const kernels = { kernel, slowKernel: kernel, sysfsRoot: "/sys" };
-  return new Ferry({
-    ...kernels,
-    store,
-    held,
-    receipts,
-    driver: "dra.net",
-    clock: systemClock,
-    log: silentLogger,
-    observer,
-  });
-}
+const newFerry = () => ferryOver({ kernel, store, directory }).ferry;
 
 const sandbox = () => ({ id: "s1", podUid: "pod", podName: "p", podNamespace: "ns", netnsPath: pod.path });
 
