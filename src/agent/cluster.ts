@@ -1,7 +1,7 @@
 /** The cluster mode: claims from the kubelet and the API server, devices published as ResourceSlices. */
 
 import { DraServer } from "../dra/server.ts";
-import type { Condition } from "../http/app.ts";
+import type { Condition } from "../http/condition.ts";
 import { openKubeClient } from "../kube/client/open.ts";
 import type { Node } from "../kube/client/wire.ts";
 import { SlicePublisher } from "../kube/publisher.ts";

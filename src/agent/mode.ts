@@ -4,7 +4,7 @@ import type { Observers } from "../attach/observers.ts";
 import type { PrepareParts } from "../attach/prepare.ts";
 import type { ClaimStore } from "../claims/store.ts";
 import type { Config } from "../config/flags.ts";
-import type { Condition } from "../http/app.ts";
+import type { Condition } from "../http/condition.ts";
 import type { Inventory } from "../inventory/inventory.ts";
 import type { Kernel } from "../kernel/calls.ts";
 import type { Clock } from "../lib/clock.ts";

@@ -1,7 +1,7 @@
 /** Whether the agent can keep its promises now, and what is missing when it cannot: sentences for `/readyz`. */
 
 import type { StorePlace } from "../claims/store-place.ts";
-import type { Condition } from "../http/app.ts";
+import type { Condition } from "../http/condition.ts";
 import type { NriState } from "../nri/session.ts";
 
 export interface ReadinessFacts {

@@ -2,7 +2,7 @@
 
 import type { ConsumerPod } from "../attach/allocated.ts";
 import { prepareClaim } from "../attach/prepare.ts";
-import type { Condition } from "../http/app.ts";
+import type { Condition } from "../http/condition.ts";
 import { ClaimError } from "../lib/errors.ts";
 import { KeyedMutex } from "../lib/keyed-mutex.ts";
 import type { Sandbox } from "../nri/handlers.ts";

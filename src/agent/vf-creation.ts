@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import type { ClaimStore } from "../claims/store.ts";
 import type { SriovConfig } from "../config/node-config.ts";
-import type { Condition } from "../http/app.ts";
+import type { Condition } from "../http/condition.ts";
 import type { Kernel } from "../kernel/calls.ts";
 import type { Clock } from "../lib/clock.ts";
 import { ConfigError, describeError } from "../lib/errors.ts";

@@ -1,10 +1,11 @@
 /** The part of a plan that is the PCI function's: reads what there is, and composes. */
 
-import type { AttachPlan, DeviceNode } from "../claims/record.ts";
+import type { AttachPlan } from "../claims/record.ts";
 import { isSubInterface } from "../config/interface-rules.ts";
 import type { NetworkConfig } from "../config/network-config.ts";
 import type { Device } from "../inventory/device.ts";
 import type { Kernel } from "../kernel/calls.ts";
+import type { DeviceNode } from "../kernel/device-node.ts";
 import { ClaimError } from "../lib/errors.ts";
 import { decideFunction, type FunctionDecision } from "./function-rules.ts";
 

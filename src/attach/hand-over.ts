@@ -1,7 +1,8 @@
 /** What is done to a PCI function before its pod gets it: settings of its PF, a reset, another driver. */
 
-import type { AwayDevice, ClaimDevice, DeviceNode, FunctionPlan, FunctionSnapshot } from "../claims/record.ts";
+import type { AwayDevice, ClaimDevice, FunctionPlan, FunctionSnapshot } from "../claims/record.ts";
 import type { FailedVfSetting } from "../kernel/calls.ts";
+import type { DeviceNode } from "../kernel/device-node.ts";
 import { EOPNOTSUPP, EPROTONOSUPPORT } from "../kernel/errnos.ts";
 import type { LinkStep } from "../kernel/steps.ts";
 import { ClaimError } from "../lib/errors.ts";

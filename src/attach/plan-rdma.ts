@@ -1,9 +1,10 @@
 /** What of a device's RDMA device a pod gets: character devices, and in exclusive mode the RDMA device itself. */
 
-import type { AttachPlan, DeviceNode, RdmaPlan } from "../claims/record.ts";
+import type { AttachPlan, RdmaPlan } from "../claims/record.ts";
 import type { NetworkConfig } from "../config/network-config.ts";
 import type { Device } from "../inventory/device.ts";
 import type { Kernel } from "../kernel/calls.ts";
+import type { DeviceNode } from "../kernel/device-node.ts";
 import { ClaimError } from "../lib/errors.ts";
 import type { NldevFacts } from "../rdma/join.ts";
 import type { CharDeviceType } from "../rdma/nldev.ts";

@@ -3,7 +3,7 @@
  * CDI specification: cncf-tags/container-device-interface SPEC.md.
  */
 
-import type { DeviceNode } from "../claims/record.ts";
+import type { DeviceNode } from "../kernel/device-node.ts";
 import { type ClaimMetadata, metadataFileName, metadataPaths } from "./metadata.ts";
 
 const VENDOR = "netferry.dev";

@@ -3,6 +3,7 @@
 import type { DhcpLease } from "../dhcp/lease.ts";
 import type { Device } from "../inventory/device.ts";
 import type { LinkSnapshot } from "../kernel/calls.ts";
+import type { DeviceNode } from "../kernel/device-node.ts";
 import type { LinkStep } from "../kernel/steps.ts";
 import type { VfSettings, VfState } from "../netlink/vf.ts";
 import type { CharDeviceType } from "../rdma/nldev.ts";
@@ -15,19 +16,6 @@ export interface DeviceKey {
   readonly device: string;
   /** Empty where the device is not shared. */
   readonly shareId: string;
-}
-
-/** A character device that the containers which name the request are given, under the path that it has on the host. */
-export interface DeviceNode {
-  readonly path: string;
-  readonly major: number;
-  readonly minor: number;
-  /** What a container may do with it: `rw`. */
-  readonly permissions: string;
-  /** Permission bits and owners, as on the host. */
-  readonly mode?: number;
-  readonly uid?: number;
-  readonly gid?: number;
 }
 
 /** What to do in the pod's namespace once the link is there: made in Prepare, without looking at any namespace. */

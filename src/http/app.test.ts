@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { type Condition, createHttpApp, type HttpParts } from "./app.ts";
+import { createHttpApp, type HttpParts } from "./app.ts";
+import type { Condition } from "./condition.ts";
 
 const registered: Condition = { name: "nri", ready: true, message: "Registered with the container runtime." };
 const unwritable: Condition = {

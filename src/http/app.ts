@@ -2,14 +2,8 @@
 
 import { Hono } from "hono";
 import { describeError } from "../lib/errors.ts";
+import type { Condition } from "./condition.ts";
 import { statusPage } from "./status-page.ts";
-
-/** One thing that readiness waits for. `message` is a full sentence: what holds, or what is missing and the remedy. */
-export interface Condition {
-  readonly name: string;
-  readonly ready: boolean;
-  readonly message: string;
-}
 
 export interface HttpParts {
   readonly version: string;

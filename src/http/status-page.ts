@@ -1,5 +1,5 @@
 import { html } from "hono/html";
-import type { Condition } from "./app.ts";
+import type { Condition } from "./condition.ts";
 
 export interface Status {
   readonly version: string;

@@ -22,22 +22,14 @@ import { addRule, removeRule } from "../netlink/rules.ts";
 import type { NetlinkSocket } from "../netlink/socket.ts";
 import { detachPrograms } from "./detach-programs.ts";
 import { accepting, EADDRNOTAVAIL, EBUSY, EEXIST, EINVAL, ENODEV, ENOENT, ESRCH, isErrno } from "./errnos.ts";
-import type { LinkPlace } from "./link-programs.ts";
 import { writeLinkSysctl } from "./link-sysctls.ts";
 import { satisfies } from "./route-compare.ts";
+import type { StepTarget } from "./step-target.ts";
 import type { LinkStep } from "./steps.ts";
 import { joinVrf } from "./vrf.ts";
 
 /** RTN_BLACKHOLE, UNREACHABLE, PROHIBIT and THROW have no link. */
 const FIRST_TYPE_WITHOUT_LINK = 6;
-
-export interface StepTarget extends LinkPlace {
-  readonly ifindex: number;
-  /** Routes that name this index mean the link. */
-  readonly wasIfindex: number | undefined;
-  /** Runs a task with a socket of generic netlink. */
-  readonly withGeneric: <T>(task: (socket: NetlinkSocket) => T) => T;
-}
 
 /** Throws SysError when the kernel refuses, ProtocolError when a text of the step is no address. */
 export function applyStep(target: StepTarget, step: LinkStep): void {

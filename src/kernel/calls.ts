@@ -4,7 +4,6 @@
  * closes it.
  */
 
-import type { DeviceNode } from "../claims/record.ts";
 import type { Address } from "../netlink/address.ts";
 import type { Features, Settings, Switches } from "../netlink/ethtool.ts";
 import type { Link } from "../netlink/link.ts";
@@ -24,6 +23,7 @@ import type { PciFunction } from "../sysfs/function.ts";
 import type { LinkLocation } from "../sysfs/net.ts";
 import type { NumaNode } from "../sysfs/numa.ts";
 import type { PciDevice } from "../sysfs/pci.ts";
+import type { DeviceNode } from "./device-node.ts";
 import type { LinkStep, LinkSysctl } from "./steps.ts";
 
 export type NetnsRef = "host" | { readonly fd: number };
@@ -39,7 +39,7 @@ export interface HeldNetns {
 export interface HostFacts {
   readonly links: readonly Link[];
   readonly addresses: readonly Address[];
-  /** Routes with prefix length 0 of all tables. */
+  /** Routes of type RTN_UNICAST with prefix length 0, of all tables. */
   readonly defaultRoutes: readonly Route[];
   /** Index of the link towards each of the request's `routeTo` addresses; an unreachable one is left out. */
   readonly routedBy: Readonly<Record<string, number>>;

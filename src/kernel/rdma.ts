@@ -3,13 +3,13 @@
 import { statSync } from "node:fs";
 import { inNewNetns } from "../../ffi/netns.ts";
 import { SysError } from "../../ffi/sys-error.ts";
-import type { DeviceNode } from "../claims/record.ts";
 import type { NetlinkSocket } from "../netlink/socket.ts";
 import { RDMA_DRIVER_RXE, RDMA_DRIVER_SIW } from "../rdma/constants.ts";
 import { type CharDeviceType, charDevice, listDevices, listPorts, netnsMode } from "../rdma/nldev.ts";
 import { addLink, deleteLink, renameDevice, type SoftwareKind, setNetns } from "../rdma/nldev-changes.ts";
 import type { CharDevice, NldevDevice } from "../rdma/nldev-codec.ts";
 import type { RdmaCalls, RdmaNodes } from "./calls.ts";
+import type { DeviceNode } from "./device-node.ts";
 import { ENODEV, EOPNOTSUPP, isErrno } from "./errnos.ts";
 import type { Namespaces } from "./namespaces.ts";
 

@@ -12,7 +12,7 @@ import { bindDriver, setNumVfs } from "../sysfs/bind.ts";
 import { readCharDevice } from "../sysfs/char-device.ts";
 import { hasPciDriver, isWritable, readFunction } from "../sysfs/function.ts";
 import { readNumber } from "../sysfs/read.ts";
-import { applyStep, type StepTarget } from "./apply-step.ts";
+import { applyStep } from "./apply-step.ts";
 import type { FailedStep, KernelCalls } from "./calls.ts";
 import { clearLink } from "./clear-link.ts";
 import { openDhcpSocket } from "./dhcp-socket.ts";
@@ -22,6 +22,7 @@ import { Namespaces } from "./namespaces.ts";
 import { rdmaCalls } from "./rdma.ts";
 import { scanHost } from "./scan.ts";
 import { snapshotLink } from "./snapshot.ts";
+import type { StepTarget } from "./step-target.ts";
 import { readVf, setVfSettings } from "./vf.ts";
 
 /** Disposing closes the host's socket. Everything happens in the namespace of the calling thread or one named by a call. */

@@ -5,9 +5,9 @@ import type { Link } from "../netlink/link.ts";
 import { changeLink, createLink, getLink, requireLink, setLinkUp } from "../netlink/links.ts";
 import { vrfData } from "../netlink/new-kind-data.ts";
 import type { NetlinkSocket } from "../netlink/socket.ts";
-import type { StepTarget } from "./apply-step.ts";
 import { accepting, ENOENT, EOPNOTSUPP, isErrno } from "./errnos.ts";
 import { writeLinkSysctl, writeNamespaceSysctl } from "./link-sysctls.ts";
+import type { StepTarget } from "./step-target.ts";
 
 /** With these a server that listens on no VRF in particular hears what comes in by any. */
 const L3MDEV_ACCEPT = ["ipv4/tcp_l3mdev_accept", "ipv4/udp_l3mdev_accept"];

@@ -1,7 +1,7 @@
 /** Conditions of a device whose addresses come from the network. */
 
 import type { ClaimDevice, SlaacState } from "../claims/record.ts";
-import type { DeviceCondition } from "./device-status.ts";
+import type { DeviceCondition } from "./device-condition.ts";
 
 /** Of an attached device; none where all addresses were known in advance. */
 export function addressConditions(record: ClaimDevice): readonly DeviceCondition[] {

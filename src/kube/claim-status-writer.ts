@@ -6,7 +6,8 @@ import type { Logger } from "../lib/log.ts";
 import type { Backoff } from "../lib/retry.ts";
 import type { KubeClient } from "./client/kube-client.ts";
 import { isNotFound, KubeError } from "./client/kube-error.ts";
-import { type DatedCondition, type DeviceStatus, dated, isSameStatus } from "./device-status.ts";
+import type { DatedCondition } from "./device-condition.ts";
+import { type DeviceStatus, dated, isSameStatus } from "./device-status.ts";
 import { isPermissionMissing, isRefused } from "./status-refusals.ts";
 import { type Verdict, WriteQueue } from "./write-queue.ts";
 

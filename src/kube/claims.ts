@@ -5,7 +5,8 @@ import { parseStrictJson } from "../config/strict-json.ts";
 import { ConfigError } from "../lib/errors.ts";
 import type { KubeClient, RequestOptions } from "./client/kube-client.ts";
 import { isNotFound } from "./client/kube-error.ts";
-import { CONDITION_TYPES, type DatedCondition, type DeviceStatus } from "./device-status.ts";
+import { CONDITION_TYPES, type DatedCondition } from "./device-condition.ts";
+import type { DeviceStatus } from "./device-status.ts";
 
 export interface ClaimConsumer {
   /** "" for the core group. */

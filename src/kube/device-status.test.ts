@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { keyText } from "../claims/record.ts";
 import { claimDevice, link, snapshot } from "../claims/testing.ts";
 import type { LinkStep } from "../kernel/steps.ts";
-import { type DatedCondition, type DeviceStatus, dated, deviceStatuses, isSameStatus } from "./device-status.ts";
+import type { DatedCondition } from "./device-condition.ts";
+import { type DeviceStatus, dated, deviceStatuses, isSameStatus } from "./device-status.ts";
 
 const DRIVER = "dra.net";
 const NONE = new Map();

@@ -6,32 +6,8 @@
 import { type NetworkData, networkDataOf } from "../claims/network-data.ts";
 import { baseRequest, type ClaimDevice, isRdmaOnly, keyText } from "../claims/record.ts";
 import { addressConditions } from "./address-conditions.ts";
+import type { DatedCondition, DeviceCondition } from "./device-condition.ts";
 import { clampUtf8 } from "./limits.ts";
-
-/** In the order in which they are shown. */
-export const CONDITION_TYPES = [
-  "Ready",
-  "NetworkReady",
-  "RDMALinkReady",
-  "SLAACReady",
-  "DHCPReady",
-  "AttachedLate",
-  "CPUAligned",
-] as const;
-export type ConditionType = (typeof CONDITION_TYPES)[number];
-
-export interface DeviceCondition {
-  readonly type: ConditionType;
-  readonly status: "True" | "False";
-  /** CamelCase; the API server refuses an empty one. */
-  readonly reason: string;
-  readonly message: string;
-}
-
-/** With the time at which `status` last changed: RFC 3339 in whole seconds, as the API server keeps it. */
-export interface DatedCondition extends DeviceCondition {
-  readonly lastTransitionTime: string;
-}
 
 export interface DeviceStatus<Condition extends DeviceCondition = DeviceCondition> {
   readonly driver: string;

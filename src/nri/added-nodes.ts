@@ -1,7 +1,8 @@
 /** Character devices that reach a container by NRI, since no receipt brings them. Pure. */
 
 import { markerIn } from "../cdi/receipt.ts";
-import type { ClaimDevice, DeviceNode } from "../claims/record.ts";
+import type { ClaimDevice } from "../claims/record.ts";
+import type { DeviceNode } from "../kernel/device-node.ts";
 import type { SandboxContainer } from "./handlers.ts";
 
 /**

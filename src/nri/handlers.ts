@@ -1,6 +1,6 @@
 /** What the NRI plugin needs from the rest of netferry. Sandboxes and containers are those of `nri/api.proto`, trimmed. */
 
-import type { DeviceNode } from "../claims/record.ts";
+import type { DeviceNode } from "../kernel/device-node.ts";
 
 export interface Sandbox {
   readonly id: string;

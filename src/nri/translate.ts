@@ -1,6 +1,6 @@
 /** NRI's messages in the words that the rest of netferry uses. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { DeviceNode } from "../claims/record.ts";
+import type { DeviceNode } from "../kernel/device-node.ts";
 import type {
   Container,
   CreateContainerResponseSchema,

@@ -18,6 +18,7 @@ import { enriched } from "./enrich.ts";
 import { probeClouds } from "./probe.ts";
 import { Profiles } from "./profiles.ts";
 import { RangeAddresses } from "./range-addresses.ts";
+import type { CloudSource } from "./read-cloud.ts";
 import { Refresh } from "./refresh.ts";
 import { Rest } from "./rest.ts";
 import type { Capabilities, ProfileKey, Webhook } from "./webhook.ts";
@@ -29,10 +30,8 @@ const PROBE_DELAYS_MS = [0, 10_000, 60_000];
 /** Clouds whose devices need a configuration: without it a pod would have a device that does not work. */
 const CONFIGURING: readonly CloudName[] = ["AZURE", "webhook"];
 
-export interface ProvidersParts {
+export interface ProvidersParts extends CloudSource {
   readonly config: Pick<Config, "cloudProviderHint" | "cloudProviderOptions" | "profileProvider" | "webhookUrl">;
-  /** Labels of this Node; absent without a cluster. */
-  readonly nodeLabels?: ((signal: AbortSignal) => Promise<Readonly<Record<string, string>>>) | undefined;
   readonly records: ProfileRecords;
   /** Whose links have which addresses. */
   readonly claims: Pick<ClaimStore, "records" | "get">;
