@@ -12,12 +12,12 @@ import type { DhcpLease } from "../dhcp/lease.ts";
 import { nextAttentionMs, phaseOf, rebindAtMs } from "../dhcp/phase.ts";
 import type { Kernel, NetnsRef } from "../kernel/calls.ts";
 import type { Clock } from "../lib/clock.ts";
-import { ClockSteps } from "../lib/clock-steps.ts";
 import { Deadline } from "../lib/deadline.ts";
 import type { Logger } from "../lib/log.ts";
 import { Wakeup } from "../lib/wakeup.ts";
 import type { Ferry } from "./ferry.ts";
 import type { HeldNamespaces } from "./held-namespaces.ts";
+import { atClock } from "./lease-times.ts";
 import { leaseChange, withLease, withoutLease } from "./leased.ts";
 import type { LeaseEvent } from "./leases.ts";
 import { type AttachObserver, logFields } from "./parts.ts";
@@ -49,11 +49,9 @@ export class LeaseKeeper implements AttachObserver {
   readonly #triedAtMs = new Map<string, number>();
   readonly #underway = new Map<string, Promise<void>>();
   readonly #wakeup = new Wakeup();
-  readonly #steps: ClockSteps;
 
   constructor(parts: LeaseKeeperParts) {
     this.#parts = parts;
-    this.#steps = new ClockSteps(() => parts.clock.nowMs(), parts.upMs);
   }
 
   attached(record: ClaimDevice): void {
@@ -83,22 +81,22 @@ export class LeaseKeeper implements AttachObserver {
     await Promise.all(this.#underway.values());
   }
 
-  /** Leases are as old as they are, whatever the clock says now: their servers have clocks of their own. */
+  /** The clock may have been set, also while no agent ran. */
   async #followClock(): Promise<void> {
-    const { store, ferry, log } = this.#parts;
-    const stepMs = this.#steps.take();
-    if (stepMs === 0) return;
-    this.#triedAtMs.clear();
-    const leased = store.records.filter(({ lease }) => lease !== undefined);
-    for (const known of leased)
+    const { store, ferry, clock, upMs, log } = this.#parts;
+    const bootedAtMs = clock.nowMs() - upMs();
+    const isRight = ({ lease }: ClaimDevice) => lease === undefined || atClock(lease, bootedAtMs) === lease;
+    for (const known of store.records.filter((record) => !isRight(record)))
       await ferry.whilePodRests(known.podUid, async () => {
         const record = store.get(known);
-        if (record?.lease === undefined) return;
-        const lease: HeldLease = { ...record.lease, takenAtMs: record.lease.takenAtMs + stepMs };
+        if (record?.lease === undefined || isRight(record)) return;
+        const lease = atClock(record.lease, bootedAtMs);
         store.putDurably([{ ...record, lease }]);
+        const stepMs = lease.takenAtMs - record.lease.takenAtMs;
+        if (stepMs === 0) return;
+        this.#triedAtMs.delete(keyText(record));
+        log.info("the clock was set, and the lease's time with it", { ...leaseFields(record), stepMs });
       });
-    if (leased.length > 0)
-      log.info("the clock was set, and the leases' times with it", { stepMs, leases: leased.length });
   }
 
   #dueMs(record: Leased, nowMs: number): number {

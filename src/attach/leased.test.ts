@@ -1,22 +1,16 @@
 import { expect, test } from "bun:test";
 import type { HeldLease } from "../claims/record.ts";
-import { claimDevice, link, snapshot } from "../claims/testing.ts";
+import { aLease, claimDevice, link, snapshot } from "../claims/testing.ts";
 import { freeMetric, leaseChange, leaseMtu, leaseRoutes, stepsNow, withLease, withoutLease } from "./leased.ts";
 import { planAttach } from "./plan.ts";
 
-const LEASE: HeldLease = {
-  address: "10.0.0.9",
-  prefixLength: 24,
-  server: "10.0.0.1",
-  serverHardwareAddress: "02:00:00:00:00:02",
-  hardwareAddress: "02:00:00:00:00:01",
+const LEASE = aLease({
   takenAtMs: 1_000_000,
   seconds: 60,
   renewAfterSeconds: 30,
   rebindAfterSeconds: 50,
   routes: [{ destination: "0.0.0.0/0", gateway: "10.0.0.1" }, { destination: "10.7.0.0/16" }],
-  metric: 1024,
-};
+});
 const HOST = snapshot({ link: link({ mtu: 1500 }) });
 const PLAN = planAttach({ interface: { name: "net1", addressing: "DHCP" } }, HOST, [], LEASE);
 

@@ -74,6 +74,8 @@ export interface ChildPlan {
 
 /** A lease of DHCP: its address and routes are among the plan's steps unless it is `lost`. On disk durably, always. */
 export interface HeldLease extends DhcpLease {
+  /** `takenAtMs` by the time since this boot, which no clock that is set changes; absent until somebody looked. */
+  readonly takenUpMs?: number;
   /** Of its routes, so that two leases of one pod may both have a default route. */
   readonly metric: number;
   /** Of its routes; absent: main. */
@@ -192,4 +194,12 @@ export function keyText(key: DeviceKey): string {
 export function atHome(record: ClaimDevice): ClaimDevice {
   const { attachment: _, ...rest } = record;
   return { ...rest, state: "prepared" };
+}
+
+/** After a reboot: no namespace is left, and time since boot began anew. */
+export function ofOtherBoot(record: ClaimDevice): ClaimDevice {
+  const { lease, ...rest } = atHome(record);
+  if (lease === undefined) return rest;
+  const { takenUpMs: _, ...kept } = lease;
+  return { ...rest, lease: kept };
 }

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ClaimStore } from "./store.ts";
-import { claimDevice } from "./testing.ts";
+import { aLease, claimDevice } from "./testing.ts";
 
 let directory: string;
 beforeEach(() => {
@@ -30,10 +30,10 @@ test("ClaimStore.open() finds what an earlier process put, also what it did not 
 test("ClaimStore.open() takes the rows of another boot as prepared", () => {
   {
     using store = ClaimStore.open(path(), "before");
-    store.put([claimDevice({ sandboxId: "s1", state: "attached" })]);
+    store.put([claimDevice({ sandboxId: "s1", state: "attached", lease: aLease({ takenUpMs: 1_000 }) })]);
   }
   using store = ClaimStore.open(path(), "after");
-  expect(store.records).toEqual([claimDevice({})]);
+  expect(store.records).toEqual([claimDevice({ lease: aLease() })]);
 });
 
 test("ClaimStore.put() replaces the row of the same claim, request, device and share", () => {
@@ -105,7 +105,7 @@ test("ClaimStore keeps every acknowledged row when its process is killed", async
       process.execPath,
       "-e",
       `import { ClaimStore } from ${JSON.stringify(join(import.meta.dir, "store.ts"))};
-       import { claimDevice } from ${JSON.stringify(join(import.meta.dir, "./testing.ts"))};
+       import { aLease, claimDevice } from ${JSON.stringify(join(import.meta.dir, "./testing.ts"))};
        const store = ClaimStore.open(${JSON.stringify(path())}, "boot");
        for (let i = 0; ; i++) { store.put([claimDevice({ claimUid: String(i) })]); if (i >= 200) console.log(i); }`,
     ],

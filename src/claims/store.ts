@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { OwedRdmaDevices } from "./owed-rdma.ts";
 import { ProfileRecords } from "./profile-records.ts";
 import { RaisedLinks } from "./raised-links.ts";
-import { atHome, type ClaimDevice, type DeviceKey, keyText } from "./record.ts";
+import { type ClaimDevice, type DeviceKey, keyText, ofOtherBoot } from "./record.ts";
 
 const SCHEMA_VERSION = 1;
 const SCHEMA = `
@@ -45,7 +45,7 @@ export class ClaimStore implements Disposable {
     this.owedRdma = new OwedRdmaDevices(db, bootId);
     for (const row of db.query<{ boot_id: string; record: string }, []>("SELECT boot_id, record FROM devices").all()) {
       const record = JSON.parse(row.record) as ClaimDevice;
-      this.#records.set(keyText(record), row.boot_id === bootId ? record : atHome(record));
+      this.#records.set(keyText(record), row.boot_id === bootId ? record : ofOtherBoot(record));
     }
   }
 

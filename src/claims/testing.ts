@@ -2,7 +2,7 @@
 
 import type { LinkSnapshot } from "../kernel/calls.ts";
 import type { Link } from "../netlink/link.ts";
-import type { ClaimDevice } from "./record.ts";
+import type { ClaimDevice, HeldLease } from "./record.ts";
 
 export function link(over: Partial<Link> = {}): Link {
   return {
@@ -54,5 +54,20 @@ export function claimDevice(over: Partial<ClaimDevice> & { readonly sandboxId?: 
           },
         }),
     ...rest,
+  };
+}
+
+/** For ever, unless `over` says how long. */
+export function aLease(over: Partial<HeldLease> = {}): HeldLease {
+  return {
+    address: "10.0.0.9",
+    prefixLength: 24,
+    server: "10.0.0.1",
+    serverHardwareAddress: "02:00:00:00:00:02",
+    hardwareAddress: "02:00:00:00:00:01",
+    takenAtMs: 0,
+    routes: [],
+    metric: 1024,
+    ...over,
   };
 }

@@ -1,18 +1,9 @@
 import { expect, test } from "bun:test";
-import type { ClaimDevice, HeldLease } from "../claims/record.ts";
-import { claimDevice } from "../claims/testing.ts";
+import type { ClaimDevice } from "../claims/record.ts";
+import { aLease, claimDevice } from "../claims/testing.ts";
 import { deviceStatuses } from "./device-status.ts";
 
-const LEASE: HeldLease = {
-  address: "10.0.0.9",
-  prefixLength: 24,
-  server: "10.0.0.1",
-  serverHardwareAddress: "02:00:00:00:00:02",
-  hardwareAddress: "02:00:00:00:00:01",
-  takenAtMs: 0,
-  routes: [],
-  metric: 1024,
-};
+const LEASE = aLease();
 
 function conditions(over: Partial<ClaimDevice>, slaac?: NonNullable<ClaimDevice["attachment"]>["slaac"]) {
   const { attachment } = claimDevice({ sandboxId: "s" });
