@@ -6,7 +6,7 @@ import type { LinkLocation } from "../sysfs/net.ts";
 import type { PciDevice } from "../sysfs/pci.ts";
 import { type Attributes, AttributeWriter, type StandardAttributes } from "./attributes.ts";
 import type { Device, DeviceIdentity } from "./device.ts";
-import type { InventoryFacts, LinkPrograms } from "./facts.ts";
+import type { InventoryFacts, ProgramNames } from "./facts.ts";
 import { linkAttributes, type SriovRole } from "./link-attributes.ts";
 import { locationsByIndex, mainLinks } from "./main-link.ts";
 import { linkDeviceName, pciDeviceName, uniqueName } from "./names.ts";
@@ -31,7 +31,7 @@ export interface InventoryOptions {
   readonly pciNames: PciNames;
 }
 
-const NO_PROGRAMS: LinkPrograms = { tcFilterNames: [], tcxProgramNames: [] };
+const NO_PROGRAMS: ProgramNames = { tcFilterNames: [], tcxProgramNames: [] };
 const NO_SRIOV: SriovRole = { totalVfs: 0, numVfs: 0, isVf: false };
 
 /**
@@ -180,7 +180,7 @@ class Scan {
     return this.#locations.get(this.#main.get(physfn ?? "") ?? -1)?.physSwitchId;
   }
 
-  #programsAt(ifname: string): LinkPrograms | undefined {
+  #programsAt(ifname: string): ProgramNames | undefined {
     const { programs } = this.#facts;
     if (programs === undefined) return undefined;
     return Object.hasOwn(programs, ifname) ? programs[ifname] : NO_PROGRAMS;

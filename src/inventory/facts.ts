@@ -22,12 +22,12 @@ export interface InventoryFacts {
   readonly numaNodes?: readonly NumaNode[];
   readonly rdma: RdmaFacts;
   /** By ifname: the eBPF programs at the links that have any; absent when nobody looked. */
-  readonly programs?: Readonly<Record<string, LinkPrograms>>;
+  readonly programs?: Readonly<Record<string, ProgramNames>>;
   /** One sentence for each kind of fact that this host does not have or does not tell. */
   readonly unseen?: readonly string[];
 }
 
-export interface LinkPrograms {
+export interface ProgramNames {
   readonly tcFilterNames: readonly string[];
   readonly tcxProgramNames: readonly string[];
 }

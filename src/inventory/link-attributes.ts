@@ -5,7 +5,7 @@ import type { Link } from "../netlink/link.ts";
 import type { Attributes } from "./attributes.ts";
 import type { AttributeValue } from "./device.ts";
 import { encapsulationName, operstateName } from "./encapsulation.ts";
-import type { LinkPrograms } from "./facts.ts";
+import type { ProgramNames } from "./facts.ts";
 import { isGlobalUnicast } from "./global-unicast.ts";
 import { clampText, joinEntries } from "./text-limit.ts";
 
@@ -14,7 +14,7 @@ export interface LinkView {
   /** Those of this link. */
   readonly addresses: readonly Address[];
   readonly isVirtual: boolean;
-  readonly programs?: LinkPrograms | undefined;
+  readonly programs?: ProgramNames | undefined;
   readonly sriov: SriovRole;
 }
 
@@ -65,7 +65,7 @@ function cidr(address: Address): string {
   return `${address.local}/${address.peer === undefined ? address.prefixLength : bits}`;
 }
 
-function programAttributes(programs: LinkPrograms): Attributes {
+function programAttributes(programs: ProgramNames): Attributes {
   const filters = joinEntries(programs.tcFilterNames.filter(isNamed));
   const tcx = joinEntries(programs.tcxProgramNames.filter(isNamed));
   return {

@@ -4,25 +4,23 @@
  * closes it.
  */
 
+import type { InventoryFacts } from "../inventory/facts.ts";
 import type { Address } from "../netlink/address.ts";
 import type { Features, Settings, Switches } from "../netlink/ethtool.ts";
 import type { Link } from "../netlink/link.ts";
+import type { LinkCreation } from "../netlink/links.ts";
 import type { Neighbor } from "../netlink/neighbor.ts";
 import type { Route } from "../netlink/route.ts";
 import type { Rule } from "../netlink/rule.ts";
 import type { Filter, Qdisc } from "../netlink/tc-codec.ts";
 import type { TcxProgram } from "../netlink/tcx.ts";
 import type { VfSettings, VfState } from "../netlink/vf.ts";
-import type { RdmaFacts } from "../rdma/facts.ts";
 import type { NldevFacts } from "../rdma/join.ts";
 import type { CharDeviceType } from "../rdma/nldev.ts";
 import type { SoftwareKind } from "../rdma/nldev-changes.ts";
 import type { BindRequest } from "../sysfs/bind.ts";
 import type { CharDeviceNumbers } from "../sysfs/char-device.ts";
 import type { PciFunction } from "../sysfs/function.ts";
-import type { LinkLocation } from "../sysfs/net.ts";
-import type { NumaNode } from "../sysfs/numa.ts";
-import type { PciDevice } from "../sysfs/pci.ts";
 import type { DeviceNode } from "./device-node.ts";
 import type { LinkStep, LinkSysctl } from "./steps.ts";
 
@@ -36,28 +34,7 @@ export interface HeldNetns {
 }
 
 /** All that a scan reads in the host's namespace. */
-export interface HostFacts {
-  readonly links: readonly Link[];
-  readonly addresses: readonly Address[];
-  /** Routes of type RTN_UNICAST with prefix length 0, of all tables. */
-  readonly defaultRoutes: readonly Route[];
-  /** Index of the link towards each of the request's `routeTo` addresses; an unreachable one is left out. */
-  readonly routedBy: Readonly<Record<string, number>>;
-  /** By ifname: where the link stands in sysfs. */
-  readonly locations: Readonly<Record<string, LinkLocation>>;
-  readonly pci: readonly PciDevice[];
-  readonly numaNodes: readonly NumaNode[];
-  readonly rdma: RdmaFacts;
-  /** By ifname: names of the tc and TCX programs; links without any are left out. */
-  readonly programs: Readonly<Record<string, ProgramNames>>;
-  /** One sentence for each kind of fact that this kernel does not have or does not tell. */
-  readonly unseen: readonly string[];
-}
-
-export interface ProgramNames {
-  readonly tcFilterNames: readonly string[];
-  readonly tcxProgramNames: readonly string[];
-}
+export type HostFacts = Required<InventoryFacts>;
 
 /** The programs and queueing disciplines at a link, XDP apart, which stands in the link itself. */
 export interface LinkPrograms {
@@ -101,18 +78,8 @@ export interface FailedStep {
   readonly errno?: number;
 }
 
-/** A new link of a kind, as `ip link add` makes it. `kindData` is IFLA_INFO_DATA in hex. */
-export interface NewLink {
-  readonly ifname: string;
-  readonly kind: string;
-  readonly kindData?: string;
-  /** Index of the lower device, in the namespace of the request. */
-  readonly lower?: number;
-  readonly address?: string;
-  readonly mtu?: number;
-  /** For `veth`: the other end. */
-  readonly peerName?: string;
-}
+/** A new link, whose lower device is in the namespace of the request. */
+export type NewLink = Omit<LinkCreation, "netnsFd">;
 
 /** A VF as its PF's link shows it. */
 export interface VfView {

@@ -1,13 +1,14 @@
 /** The programs and queueing disciplines at links: XDP stands in the link itself. */
 
 import type { Sync } from "../../ffi/netns.ts";
+import type { ProgramNames } from "../inventory/facts.ts";
 import { NotSupportedError } from "../lib/errors.ts";
 import { IFF_LOOPBACK, type Link } from "../netlink/link.ts";
 import type { NetlinkSocket } from "../netlink/socket.ts";
 import { getQdisc, listFilters, listQdiscs } from "../netlink/tc.ts";
 import type { Filter, Qdisc } from "../netlink/tc-codec.ts";
 import { listTcx, type TcxProgram } from "../netlink/tcx.ts";
-import type { LinkPrograms, ProgramNames } from "./calls.ts";
+import type { LinkPrograms } from "./calls.ts";
 import { EINVAL, ENODEV, ENOENT, EOPNOTSUPP, isErrno } from "./errnos.ts";
 
 export interface ScannedPrograms {

@@ -1,28 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { AttributeValue, Device } from "../inventory/device.ts";
+import type { Device } from "../inventory/device.ts";
 import { type AllocationInput, type Allocations, allocate } from "./allocator.ts";
-import type { Constraint, DeviceRequest, ResourceClaim } from "./objects.ts";
+import type { Constraint, DeviceRequest } from "./objects.ts";
 import type { Selectors } from "./selector.ts";
-
-const device = (name: string, attributes: Record<string, AttributeValue>): Device => ({
-  name,
-  identity: { ifname: name },
-  attributes,
-});
-
-function claim(name: string, requests: DeviceRequest[][], more: Partial<ResourceClaim> = {}): ResourceClaim {
-  return {
-    uid: `uid-${name}`,
-    namespace: "default",
-    name,
-    digest: "d1",
-    requests,
-    constraints: [],
-    configs: [],
-    ...more,
-  };
-}
+import { claim, device } from "./testing.ts";
 
 function run(input: Pick<AllocationInput, "claims" | "devices" | "bindings" | "selectors" | "inUse">): Allocations {
   return allocate({

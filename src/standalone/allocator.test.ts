@@ -1,14 +1,10 @@
 import { beforeAll, describe, expect, test } from "bun:test";
-import type { AttributeValue, Device } from "../inventory/device.ts";
+import type { Device } from "../inventory/device.ts";
 import { type AllocationInput, type Allocations, allocate } from "./allocator.ts";
-import type { Constraint, DeviceClass, DeviceRequest, ResourceClaim } from "./objects.ts";
+import type { Constraint, DeviceClass, DeviceRequest } from "./objects.ts";
 import { loadSelectors, type Selectors } from "./selector.ts";
+import { claim, device } from "./testing.ts";
 
-const device = (name: string, attributes: Record<string, AttributeValue> = {}): Device => ({
-  name,
-  identity: { ifname: name },
-  attributes,
-});
 const numa = (name: string, node: number): Device =>
   device(name, { "dra.net/ifName": { string: name }, "dra.net/numa": { int: node } });
 const request = (name: string, more: Partial<DeviceRequest> = {}): DeviceRequest[] => [
@@ -17,19 +13,6 @@ const request = (name: string, more: Partial<DeviceRequest> = {}): DeviceRequest
 const all = (name: string, selectors: string[] = []): DeviceRequest[] => [{ name, deviceClassName: "nic", selectors }];
 const named = (...names: string[]) =>
   names.map((name) => `device.attributes["dra.net"].ifName == "${name}"`).join(" || ");
-
-function claim(name: string, requests: DeviceRequest[][], more: Partial<ResourceClaim> = {}): ResourceClaim {
-  return {
-    uid: `uid-${name}`,
-    namespace: "default",
-    name,
-    digest: "d1",
-    requests,
-    constraints: [],
-    configs: [],
-    ...more,
-  };
-}
 
 const NIC: DeviceClass = { name: "nic", selectors: [], configs: [] };
 

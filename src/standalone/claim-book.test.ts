@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import type { Device } from "../inventory/device.ts";
 import { ClaimError } from "../lib/errors.ts";
 import { createLogger } from "../lib/log.ts";
 import type { Binding, BindingStore } from "./binding.ts";
 import { ClaimBook } from "./claim-book.ts";
 import { type ClaimFiles, readClaimFile } from "./claim-file.ts";
 import { claimUid } from "./claim-uid.ts";
+import { device } from "./testing.ts";
 
 /** Keeps what was saved, as text, like a disk does. */
 class MemoryStore implements BindingStore {
@@ -15,11 +15,7 @@ class MemoryStore implements BindingStore {
   remove = (uid: string) => void this.rows.delete(uid);
 }
 
-const devices: Device[] = ["a", "b"].map((name) => ({
-  name,
-  identity: { ifname: name },
-  attributes: { "dra.net/ifName": { string: name } },
-}));
+const devices = ["a", "b"].map((name) => device(name, { "dra.net/ifName": { string: name } }));
 const POD = { namespace: "default", name: "pod1", uid: "pod-uid" };
 
 function files(claims: Record<string, string>): ClaimFiles {

@@ -1,11 +1,12 @@
 /** The steps of one claim's life on a test node, for tests that kill the agent between them. */
 
-import { expect } from "bun:test";
+import { afterEach, beforeEach, expect } from "bun:test";
 import { eventually } from "../fakes/eventually.ts";
 import type { Agent } from "./agent.ts";
 import { expectHostState, type HostState, hostState } from "./host-state.ts";
 import { HostLinks, hasLink, ip, uniqueName } from "./links.ts";
 import type { TestNode } from "./node.ts";
+import { END_LIMIT_MS, nodeForTests, there } from "./node-for-tests.ts";
 import type { ClaimRef } from "./runtime/kubelet.ts";
 import type { Pod } from "./runtime/pods.ts";
 
@@ -101,4 +102,28 @@ export function settled(ifname: string): Promise<void> {
     `${ifname} has no tentative address`,
     () => !ip("addr", "show", "dev", ifname).includes("tentative"),
   );
+}
+
+export interface LifeForTests {
+  readonly node: TestNode;
+  /** Of the test that runs. */
+  readonly life: ClaimLife;
+}
+
+/** For the tests of the `describe` that calls it: a node that they share, and what each has for itself. */
+export function lifeForTests(suite: "sid" | "trixie"): LifeForTests {
+  const lab = nodeForTests({ suite });
+  let life: ClaimLife | undefined;
+  beforeEach(() => {
+    life = new ClaimLife(lab.node);
+  });
+  afterEach(() => life?.[Symbol.asyncDispose](), END_LIMIT_MS);
+  return {
+    get node() {
+      return lab.node;
+    },
+    get life() {
+      return there("the test's claim", life);
+    },
+  };
 }

@@ -4,6 +4,7 @@ import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SERVICE_ACCOUNT_DIRECTORY } from "../../src/kube/client/in-cluster.ts";
 import { TestNode } from "./node.ts";
+import { type NodeForTests, nodeForTests } from "./node-for-tests.ts";
 
 /**
  * With containerd's usual 2 s a hook would answer before a slow machine is done, as it should, and tests would have to
@@ -15,6 +16,11 @@ export function startGuestNode(): Promise<TestNode> {
   // The pod network's plugin does so with the first pod, which changes every link of the host.
   writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");
   return TestNode.start({ suite: "sid", requestTimeoutMs: HOOK_LIMIT_MS });
+}
+
+/** What most files of `test/vm/guest` begin with; each of their tests starts its agents. */
+export function guestNodeForTests(): NodeForTests {
+  return nodeForTests({ start: startGuestNode });
 }
 
 /**

@@ -3,32 +3,18 @@
  * come home as they were, also when the namespace died while the agent was away.
  */
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { eventually } from "../../fakes/eventually.ts";
-import { startGuestNode } from "../../lab/guest-node.ts";
+import { guestNodeForTests } from "../../lab/guest-node.ts";
 import { expectHostState, type HostState, hostState } from "../../lab/host-state.ts";
 import { deviceName, igbPorts, nameLink, setVfs } from "../../lab/igb.ts";
-import { HostLinks, hasLink, ip, ipJson, uniqueName } from "../../lab/links.ts";
-import type { TestNode } from "../../lab/node.ts";
+import { hasLink, ip, ipJson, uniqueName } from "../../lab/links.ts";
 import type { Pod } from "../../lab/runtime/pods.ts";
 
 const ADDRESS = "10.71.0.9/24";
 const PEER = "10.71.0.1";
 
-let node: TestNode;
-let links: HostLinks;
-
-beforeAll(async () => {
-  node = await startGuestNode();
-});
-afterAll(() => node[Symbol.asyncDispose]());
-beforeEach(() => {
-  links = new HostLinks();
-});
-afterEach(async () => {
-  await node.stopAgents();
-  links[Symbol.dispose]();
-});
+const lab = guestNodeForTests();
 
 /** What a link of a host may have. */
 async function giveState(ifname: string): Promise<HostState> {
@@ -51,13 +37,17 @@ function settled(ifname: string): Promise<void> {
 
 async function startPod(device: string): Promise<{ pod: Pod; end: () => Promise<void>; containerId: string }> {
   const config = { interface: { name: "net1", addresses: [ADDRESS] } };
-  const claim = node.claim(uniqueName("c"), { devices: device, config });
-  const { pod, containerId } = await node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
-  return { pod, containerId, end: () => node.kubelet.endPod(pod, [claim]) };
+  const claim = lab.node.claim(uniqueName("c"), { devices: device, config });
+  const { pod, containerId } = await lab.node.kubelet.startPod({
+    name: claim.name,
+    uid: claim.podUid,
+    claims: [claim],
+  });
+  return { pod, containerId, end: () => lab.node.kubelet.endPod(pod, [claim]) };
 }
 
 async function inPod(containerId: string, ...command: string[]): Promise<string> {
-  return (await node.pods.exec(containerId, ...command)).stdout;
+  return (await lab.node.pods.exec(containerId, ...command)).stdout;
 }
 
 /** The kernel numbers a link that is made anew anew, and a VF that is reset draws a permanent address anew. */
@@ -77,17 +67,20 @@ describe("a virtual link", () => {
   function make(kind: string): string {
     const ifname = uniqueName(kind.slice(0, 2));
     const parent = `${ifname}p`;
-    links.run(["link", "add", parent, "type", "dummy"], ["link", "del", parent]);
+    lab.links.run(["link", "add", parent, "type", "dummy"], ["link", "del", parent]);
     ip("link", "set", parent, "up");
     const upper = kind === "dummy" ? [] : ["link", parent];
-    links.run(["link", "add", ...upper, "name", ifname, "type", kind, ...(KINDS[kind] ?? [])], ["link", "del", ifname]);
+    lab.links.run(
+      ["link", "add", ...upper, "name", ifname, "type", kind, ...(KINDS[kind] ?? [])],
+      ["link", "del", ifname],
+    );
     return ifname;
   }
 
   test.each(Object.keys(KINDS))("%s goes into its pod and comes home as it was", async (kind) => {
     const ifname = make(kind);
     const before = await giveState(ifname);
-    await node.agent();
+    await lab.node.agent();
     const { containerId, end } = await startPod(ifname);
     expect(await inPod(containerId, "ip", "addr", "show", "net1")).toContain(ADDRESS);
     expect(hasLink(ifname)).toBe(false);
@@ -98,12 +91,12 @@ describe("a virtual link", () => {
   test.each(Object.keys(KINDS))("%s that died with its pod while the agent was away is made anew", async (kind) => {
     const ifname = make(kind);
     const before = await giveState(ifname);
-    const first = await node.agent();
+    const first = await lab.node.agent();
     const { pod, end } = await startPod(ifname);
     await first.kill();
-    await node.pods.stop(pod);
+    await lab.node.pods.stop(pod);
     expect(hasLink(ifname)).toBe(false);
-    const agent = await node.agent();
+    const agent = await lab.node.agent();
     await eventually(`${ifname} is there again`, () => hasLink(ifname)).catch((error: unknown) => {
       throw new Error(`${error}${agent.tail()}`);
     });
@@ -133,7 +126,7 @@ describe("a port", () => {
 
   test("goes into its pod, reaches its peer there, and comes home as it was", async () => {
     const before = await giveState("port0");
-    await node.agent();
+    await lab.node.agent();
     const { containerId, end } = await startPod(deviceName(port));
     await eventually("the peer answers", async () =>
       (await inPod(containerId, "ping", "-c", "1", "-W", "2", PEER)).includes(" 0% packet loss"),
@@ -144,15 +137,15 @@ describe("a port", () => {
 
   test("whose pod died while the agent was away is found by its bus address and gets its state back", async () => {
     const before = await giveState("port0");
-    const first = await node.agent();
+    const first = await lab.node.agent();
     const { pod, end } = await startPod(deviceName(port));
     await first.kill();
-    await node.pods.stop(pod);
+    await lab.node.pods.stop(pod);
     // The kernel brings hardware home by itself: under the pod's name, down, without addresses.
     await eventually("the port is back under the pod's name", () => hasLink("net1"));
     const [returned] = ipJson("addr", "show", "dev", "net1") as { operstate: string; addr_info: unknown[] }[];
     expect(returned).toMatchObject({ operstate: "DOWN", addr_info: [] });
-    await node.agent();
+    await lab.node.agent();
     await eventually("the port has its name", () => hasLink("port0"));
     await expectHostState("port0", before, withoutIndex);
     await end();
@@ -160,13 +153,13 @@ describe("a port", () => {
 
   test("that comes home where its pod's name is taken gets its own name back all the same", async () => {
     const before = await giveState("port0");
-    const first = await node.agent();
+    const first = await lab.node.agent();
     const { pod, end } = await startPod(deviceName(port));
     await first.kill();
-    links.run(["link", "add", "net1", "type", "dummy"], ["link", "del", "net1"]);
-    await node.pods.stop(pod);
+    lab.links.run(["link", "add", "net1", "type", "dummy"], ["link", "del", "net1"]);
+    await lab.node.pods.stop(pod);
     await eventually("the kernel has given it a name of its own", () => ip("link").match(/ dev\d+: /) !== null);
-    await node.agent();
+    await lab.node.agent();
     await eventually("the port has its name", () => hasLink("port0"));
     await expectHostState("port0", before, withoutIndex);
     await end();
@@ -179,7 +172,7 @@ describe("a port", () => {
       await nameLink(vf, "vf0");
       ip("link", "set", "port0", "up");
       const before = await giveState("vf0");
-      const first = await node.agent();
+      const first = await lab.node.agent();
       const alive = await startPod(deviceName(vf));
       await eventually("the peer answers", async () =>
         (await inPod(alive.containerId, "ping", "-c", "1", "-W", "2", PEER)).includes(" 0% packet loss"),
@@ -189,9 +182,9 @@ describe("a port", () => {
 
       const dying = await startPod(deviceName(vf));
       await first.kill();
-      await node.pods.stop(dying.pod);
+      await lab.node.pods.stop(dying.pod);
       await eventually("the VF is back under the pod's name", () => hasLink("net1"));
-      await node.agent();
+      await lab.node.agent();
       await eventually("the VF has its name", () => hasLink("vf0"));
       await expectHostState("vf0", before, withoutIndex);
       await dying.end();

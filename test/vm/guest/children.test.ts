@@ -1,36 +1,22 @@
 /** Runs in an emulated machine: a VLAN and IPVLANs of a device, from the claim to a packet, and what excludes what. */
 
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { eventually } from "../../fakes/eventually.ts";
 import { MetadataService } from "../../fakes/metadata-service.ts";
 import type { ServerPlace } from "../../lab/dhcp-servers.ts";
-import { startGuestNode } from "../../lab/guest-node.ts";
+import { guestNodeForTests } from "../../lab/guest-node.ts";
 import { expectHostState, type HostState, hostState } from "../../lab/host-state.ts";
-import { HostLinks, ip, ipJson, uniqueName, writeSysctl } from "../../lab/links.ts";
-import type { TestNode } from "../../lab/node.ts";
+import { ip, ipJson, uniqueName, writeSysctl } from "../../lab/links.ts";
 import { Radvd } from "../../lab/radvd.ts";
 import { refusal } from "../../lab/refusal.ts";
 import type { ClaimRef } from "../../lab/runtime/kubelet.ts";
 import type { Pod } from "../../lab/runtime/pods.ts";
 
-let node: TestNode;
-let links: HostLinks;
-
-beforeAll(async () => {
-  node = await startGuestNode();
-});
-afterAll(() => node[Symbol.asyncDispose]());
-beforeEach(() => {
-  links = new HostLinks();
-});
-afterEach(async () => {
-  await node.stopAgents();
-  links[Symbol.dispose]();
-});
+const lab = guestNodeForTests();
 
 /** A device whose other end answers at 10.94.0.1, and in VLAN 5 at 10.95.0.1. */
 async function parent(): Promise<{ readonly ifname: string; readonly before: HostState; readonly place: ServerPlace }> {
-  const { ifname, peer, netns } = links.vethToPeer(["10.94.0.1/24"]);
+  const { ifname, peer, netns } = lab.links.vethToPeer(["10.94.0.1/24"]);
   // With a default route of a router it would be the host's own way out, which is not offered.
   writeSysctl("ipv6", ifname, "accept_ra", "0");
   ip("link", "set", ifname, "up");
@@ -49,7 +35,7 @@ interface Child {
 }
 
 function claimOf(ifname: string, classConfig: object, config: object) {
-  return node.claim(uniqueName("child"), {
+  return lab.node.claim(uniqueName("child"), {
     devices: ifname,
     classConfig,
     config,
@@ -59,8 +45,8 @@ function claimOf(ifname: string, classConfig: object, config: object) {
 
 async function start(ifname: string, classConfig: object, config: object): Promise<Child> {
   const claim = claimOf(ifname, classConfig, config);
-  const { pod } = await node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
-  const netns = (await node.pods.netns(pod)) ?? "";
+  const { pod } = await lab.node.kubelet.startPod({ name: claim.name, uid: claim.podUid, claims: [claim] });
+  const netns = (await lab.node.pods.netns(pod)) ?? "";
   return {
     claim,
     pod,
@@ -80,10 +66,10 @@ function answers({ inPod }: Child, address: string): Promise<void> {
 /** What the claim's status says of its device. */
 function told({ claim }: Child): string {
   const path = `/apis/resource.k8s.io/v1/namespaces/default/resourceclaims/${claim.name}`;
-  return JSON.stringify(node.api.store.get(path)?.["status"]);
+  return JSON.stringify(lab.node.api.store.get(path)?.["status"]);
 }
 
-const end = ({ pod, claim }: Child) => node.kubelet.endPod(pod, [claim]);
+const end = ({ pod, claim }: Child) => lab.node.kubelet.endPod(pod, [claim]);
 
 function childrenOnHost(ifname: string): number {
   const all = ipJson("link", "show") as { ifname: string; link?: string }[];
@@ -92,23 +78,23 @@ function childrenOnHost(ifname: string): number {
 
 test("VLAN: the class says which, the pod speaks in it, and it is not given twice", async () => {
   const { ifname, before } = await parent();
-  const first = await node.agent();
+  const first = await lab.node.agent();
   const vlan = { interface: { type: "VLAN", vlan: { id: 5 } } };
   const child = await start(ifname, vlan, { interface: { name: "net1", addresses: ["10.95.0.10/24"] } });
   await answers(child, "10.95.0.1");
   expect(child.inPod("ip", "-d", "link", "show", "net1")).toContain("vlan protocol 802.1Q id 5");
-  expect(await refusal(node.kubelet.prepare(claimOf(ifname, vlan, {})))).toContain(
+  expect(await refusal(lab.node.kubelet.prepare(claimOf(ifname, vlan, {})))).toContain(
     "two links on one parent cannot have the same VLAN",
   );
   // Its namespace dies while nobody looks.
   await first.kill();
-  await node.pods.stop(child.pod);
-  await node.agent();
+  await lab.node.pods.stop(child.pod);
+  await lab.node.agent();
   await end(child);
   await expectHostState(ifname, before);
   expect(childrenOnHost(ifname)).toBe(0);
-  links.run(["link", "add", "link", ifname, "name", "own5", "type", "vlan", "id", "5"], ["link", "del", "own5"]);
-  expect(await refusal(node.kubelet.prepare(claimOf(ifname, vlan, {})))).toContain(
+  lab.links.run(["link", "add", "link", ifname, "name", "own5", "type", "vlan", "id", "5"], ["link", "del", "own5"]);
+  expect(await refusal(lab.node.kubelet.prepare(claimOf(ifname, vlan, {})))).toContain(
     `${ifname} has own5 of the host on it already, and two links on one parent cannot have the same VLAN`,
   );
 });
@@ -119,7 +105,7 @@ const shareable = (ifname: string) => [
 
 test("IPVLAN: two pods have links of their own on a device, which stays as it is and speaks on", async () => {
   const { ifname, before } = await parent();
-  const agent = await node.agent({ args: shareable(ifname) });
+  const agent = await lab.node.agent({ args: shareable(ifname) });
   const ipvlan = (link: object) => start(ifname, {}, { interface: { type: "IPVLAN", name: "net1", ...link } });
   const sizes = { gsoMaxSize: 32_768, groMaxSize: 32_768, gsoIPv4MaxSize: 32_768, groIPv4MaxSize: 32_768 };
   const settings = { arpIgnore: 1, arpAnnounce: 2, acceptRA: 0 };
@@ -145,7 +131,7 @@ test("IPVLAN: two pods have links of their own on a device, which stays as it is
   expect(hostState(ifname)).toEqual(before);
   expect(ip("route", "get", "10.94.0.1")).toContain(`dev ${ifname} src 10.94.0.5`);
   expect(Bun.spawnSync(["ping", "-c", "1", "-W", "5", "10.94.0.1"]).stdout.toString()).toContain(" 0% packet loss");
-  expect(await refusal(node.kubelet.prepare(claimOf(ifname, {}, { interface: { type: "MACVLAN" } })))).toContain(
+  expect(await refusal(lab.node.kubelet.prepare(claimOf(ifname, {}, { interface: { type: "MACVLAN" } })))).toContain(
     "ipvlan and macvlan links exclude each other on one parent",
   );
   await end(one);
@@ -160,7 +146,7 @@ test("IPVLAN: two pods have links of their own on a device, which stays as it is
 test("IPVLAN with policy routing: what only the claim's rules find answers", async () => {
   const { ifname, before, place } = await parent();
   ip("-n", place.netns, "addr", "add", "10.96.0.1/24", "dev", place.ifname);
-  await node.agent();
+  await lab.node.agent();
   const table = 150;
   const child = await start(
     ifname,
@@ -195,7 +181,7 @@ test("IPVLAN on GCE: pods have addresses of the interface's alias range, and the
   ip("-n", place.netns, "route", "add", "10.97.0.0/28", "dev", place.ifname);
   ip("-n", place.netns, "addr", "add", "10.98.0.1/32", "dev", place.ifname);
   const cloud = ["--cloud-provider-hint", "GCE", "--cloud-provider-options", `gce.endpoint=${service.url}`];
-  const agent = await node.agent({ args: [...shareable(ifname), ...cloud] });
+  const agent = await lab.node.agent({ args: [...shareable(ifname), ...cloud] });
   await agent.logged(({ message }) => message === "the cloud's metadata are read");
   const config = { interface: { type: "IPVLAN", name: "net1" } };
   const both = [await start(ifname, {}, config), await start(ifname, {}, config)] as const;
@@ -218,7 +204,7 @@ test("IPVLAN on GCE: pods have addresses of the interface's alias range, and the
 test("IPVLAN with SLAAC: pods on one device make addresses that differ, though their hardware address is one", async () => {
   const { ifname, before, place } = await parent();
   await using _router = await Radvd.start(place, "fd00:94::/64");
-  await node.agent({ args: [...shareable(ifname), "--slaac-ready-timeout", "20s"] });
+  await lab.node.agent({ args: [...shareable(ifname), "--slaac-ready-timeout", "20s"] });
   const slaac = { type: "IPVLAN", name: "net1", addressing: "SLAAC" };
   const both = [await start(ifname, {}, { interface: slaac }), await start(ifname, {}, { interface: slaac })] as const;
   const addresses: string[] = [];
@@ -232,7 +218,7 @@ test("IPVLAN with SLAAC: pods on one device make addresses that differ, though t
   expect(new Set(addresses).size).toBe(2);
   await answers(both[1], addresses[0] ?? "");
   expect(
-    await refusal(node.kubelet.prepare(claimOf(ifname, {}, { interface: { ...slaac, addrGenMode: 0 } }))),
+    await refusal(lab.node.kubelet.prepare(claimOf(ifname, {}, { interface: { ...slaac, addrGenMode: 0 } }))),
   ).toContain("interface.addrGenMode: cannot be 0 with SLAAC on IPVLAN, whose links share one hardware address");
   for (const child of both) await end(child);
   await expectHostState(ifname, before);

@@ -1,32 +1,18 @@
 /** Runs in an emulated machine, whose kernel has VRFs: links of pods in VRFs, from the claim to a packet that is routed. */
 
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { eventually } from "../../fakes/eventually.ts";
-import { startGuestNode } from "../../lab/guest-node.ts";
+import { guestNodeForTests } from "../../lab/guest-node.ts";
 import { expectHostState, type HostState, hostState } from "../../lab/host-state.ts";
-import { HostLinks, hasLink, ip } from "../../lab/links.ts";
-import type { TestNode } from "../../lab/node.ts";
+import { hasLink, ip } from "../../lab/links.ts";
 import { refusal } from "../../lab/refusal.ts";
 import type { Pod } from "../../lab/runtime/pods.ts";
 
-let node: TestNode;
-let links: HostLinks;
-
-beforeAll(async () => {
-  node = await startGuestNode();
-});
-afterAll(() => node[Symbol.asyncDispose]());
-beforeEach(() => {
-  links = new HostLinks();
-});
-afterEach(async () => {
-  await node.stopAgents();
-  links[Symbol.dispose]();
-});
+const lab = guestNodeForTests();
 
 /** A cable between two pods to be. */
 function cable(one: string, other: string): void {
-  links.run(["link", "add", one, "type", "veth", "peer", "name", other], ["link", "del", one]);
+  lab.links.run(["link", "add", one, "type", "veth", "peer", "name", other], ["link", "del", one]);
   for (const end of [one, other]) ip("link", "set", end, "up");
 }
 
@@ -37,19 +23,19 @@ interface RunningPod {
 }
 
 async function startPod(name: string, interfaces: Readonly<Record<string, object>>): Promise<RunningPod> {
-  const claim = node.claim(name, {
+  const claim = lab.node.claim(name, {
     devices: Object.fromEntries(Object.keys(interfaces).map((ifname) => [`req-${ifname}`, ifname])),
     configs: Object.fromEntries(Object.entries(interfaces).map(([ifname, config]) => [`req-${ifname}`, config])),
   });
-  const { pod } = await node.kubelet.startPod({ name, uid: claim.podUid, claims: [claim] });
-  const netns = (await node.pods.netns(pod)) ?? "";
+  const { pod } = await lab.node.kubelet.startPod({ name, uid: claim.podUid, claims: [claim] });
+  const netns = (await lab.node.pods.netns(pod)) ?? "";
   return {
     pod,
     inPod: (...command) => {
       const { stdout, stderr } = Bun.spawnSync(["nsenter", `--net=${netns}`, ...command]);
       return stdout.toString() + stderr.toString();
     },
-    end: () => node.kubelet.endPod(pod, [claim]),
+    end: () => lab.node.kubelet.endPod(pod, [claim]),
   };
 }
 
@@ -72,7 +58,7 @@ test("three pods route through their VRFs, and the links come home as they were"
   const names = ["vrf-pod-1", "vrf-rtr-1", "vrf-pod-2", "vrf-rtr-2"];
   await eventually("no address is tentative", () => !ip("addr").includes("tentative"));
   const before = names.map(hostState);
-  const agent = await node.agent();
+  const agent = await lab.node.agent();
   const pods = [
     await startPod("pod-1", {
       "vrf-pod-1": {
@@ -118,7 +104,7 @@ test("a link takes its own routes and addresses into the VRF", async () => {
   ip("addr", "add", "fd01::5/64", "dev", "own0", "nodad");
   ip("route", "add", "10.2.0.0/16", "via", "10.1.0.1", "dev", "own0", "metric", "7");
   ip("-6", "route", "add", "fd02::/64", "via", "fd01::1", "dev", "own0", "table", "77");
-  await node.agent();
+  await lab.node.agent();
   const pod = await startPod("own", { own0: { interface: { vrf: { name: "blue", table: 4711 } } } });
   expect(pod.inPod("ip", "route", "show", "table", "4711")).toContain("10.2.0.0/16 via 10.1.0.1 dev own0 metric 7");
   expect(pod.inPod("ip", "-6", "route", "show", "table", "4711")).toContain("fd02::/64 via fd01::1 dev own0");
@@ -128,14 +114,14 @@ test("a link takes its own routes and addresses into the VRF", async () => {
 });
 
 test("a link whose pod died while the agent was away comes home without its VRF", async () => {
-  links.run(["link", "add", "mv0p", "type", "dummy"], ["link", "del", "mv0p"]);
+  lab.links.run(["link", "add", "mv0p", "type", "dummy"], ["link", "del", "mv0p"]);
   ip("link", "set", "mv0p", "up");
-  links.run(["link", "add", "mv0", "link", "mv0p", "type", "macvlan"], ["link", "del", "mv0"]);
-  const first = await node.agent();
+  lab.links.run(["link", "add", "mv0", "link", "mv0p", "type", "macvlan"], ["link", "del", "mv0"]);
+  const first = await lab.node.agent();
   const pod = await startPod("dying", { mv0: { interface: { name: "net1", vrf } } });
   await first.kill();
-  await node.pods.stop(pod.pod);
-  await node.agent();
+  await lab.node.pods.stop(pod.pod);
+  await lab.node.agent();
   await eventually("mv0 is there again", () => hasLink("mv0"));
   expect(ip("link", "show", "mv0")).not.toContain("master");
   await pod.end();
@@ -144,23 +130,23 @@ test("a link whose pod died while the agent was away comes home without its VRF"
 test("VRFs of one pod that would share a table are refused, and so is a name that the pod has given away", async () => {
   cable("col0", "col1");
   cable("col2", "col3");
-  const agent = await node.agent();
-  const claim = node.claim("collision", {
+  const agent = await lab.node.agent();
+  const claim = lab.node.claim("collision", {
     devices: { a: "col0", b: "col2" },
     // Both are 562 modulo 1000.
     configs: { a: { interface: { vrf: { name: "v38" } } }, b: { interface: { vrf: { name: "v52" } } } },
   });
-  expect(await refusal(node.kubelet.prepare(claim))).toContain(
+  expect(await refusal(lab.node.kubelet.prepare(claim))).toContain(
     "VRF v38 of device col0 and VRF v52 of device col2 would both have routing table 1562",
   );
-  const taken = node.claim("taken", {
+  const taken = lab.node.claim("taken", {
     devices: "col0",
     config: { interface: { name: "net1", vrf: { name: "eth0" } } },
   });
-  await node.kubelet.prepare(taken);
-  const pod = await node.pods.run({ name: "taken", uid: taken.podUid });
+  await lab.node.kubelet.prepare(taken);
+  const pod = await lab.node.pods.run({ name: "taken", uid: taken.podUid });
   const line = await agent.logged((at) => at.message === "attach failed");
   expect(JSON.stringify(line)).toContain("eth0 is to be a VRF, but the pod has another link of that name (veth)");
   await eventually("col0 is home", () => hasLink("col0"));
-  await node.kubelet.endPod(pod, [taken]);
+  await lab.node.kubelet.endPod(pod, [taken]);
 });
