@@ -34,7 +34,6 @@ import { faultPoint } from "./lib/fault.ts";
 import type { Logger } from "./lib/log.ts";
 import { Metrics } from "./lib/metrics.ts";
 import { superviseAll } from "./lib/supervise.ts";
-import { uptimeMs } from "./lib/uptime.ts";
 import { netDevicesProblem } from "./nri/net-devices.ts";
 import type { HookRecord } from "./nri/plugin.ts";
 import { SandboxGate } from "./nri/sandbox-gate.ts";
@@ -135,7 +134,6 @@ export async function runAgent(
     store,
     held,
     clock,
-    upMs: () => uptimeMs(config.procRoot),
     log: log.child({ part: "dhcp" }),
     observer: observers,
     onEvent: (event) => metrics.lease(event),

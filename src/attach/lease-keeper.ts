@@ -29,8 +29,6 @@ export interface LeaseKeeperParts {
   readonly store: ClaimStore;
   readonly held: HeldNamespaces;
   readonly clock: Clock;
-  /** Milliseconds by a clock that nobody sets. */
-  readonly upMs: () => number;
   readonly log: Logger;
   readonly observer: AttachObserver;
   readonly onEvent: (event: LeaseEvent) => void;
@@ -83,8 +81,8 @@ export class LeaseKeeper implements AttachObserver {
 
   /** The clock may have been set, also while no agent ran. */
   async #followClock(): Promise<void> {
-    const { store, ferry, clock, upMs, log } = this.#parts;
-    const bootedAtMs = clock.nowMs() - upMs();
+    const { store, ferry, clock, log } = this.#parts;
+    const bootedAtMs = clock.nowMs() - clock.upMs();
     const isRight = ({ lease }: ClaimDevice) => lease === undefined || atClock(lease, bootedAtMs) === lease;
     for (const known of store.records.filter((record) => !isRight(record)))
       await ferry.whilePodRests(known.podUid, async () => {

@@ -7,7 +7,7 @@ const LEAST_STEP_MS = 2_000;
 
 /**
  * The lease by the clock as it is now, by which the kernel booted at `bootedAtMs`; itself when its time is right. One
- * whose time since boot nobody knows was taken when it says.
+ * of another boot was taken when it says.
  */
 export function atClock(lease: HeldLease, bootedAtMs: number): HeldLease {
   const { takenAtMs, takenUpMs } = lease;

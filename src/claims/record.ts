@@ -74,8 +74,6 @@ export interface ChildPlan {
 
 /** A lease of DHCP: its address and routes are among the plan's steps unless it is `lost`. On disk durably, always. */
 export interface HeldLease extends DhcpLease {
-  /** `takenAtMs` by the time since this boot, which no clock that is set changes; absent until somebody looked. */
-  readonly takenUpMs?: number;
   /** Of its routes, so that two leases of one pod may both have a default route. */
   readonly metric: number;
   /** Of its routes; absent: main. */

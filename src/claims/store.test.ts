@@ -105,7 +105,7 @@ test("ClaimStore keeps every acknowledged row when its process is killed", async
       process.execPath,
       "-e",
       `import { ClaimStore } from ${JSON.stringify(join(import.meta.dir, "store.ts"))};
-       import { aLease, claimDevice } from ${JSON.stringify(join(import.meta.dir, "./testing.ts"))};
+       import { claimDevice } from ${JSON.stringify(join(import.meta.dir, "./testing.ts"))};
        const store = ClaimStore.open(${JSON.stringify(path())}, "boot");
        for (let i = 0; ; i++) { store.put([claimDevice({ claimUid: String(i) })]); if (i >= 200) console.log(i); }`,
     ],

@@ -6,7 +6,7 @@ import { Deadline } from "../lib/deadline.ts";
 import { ClaimError, ProtocolError } from "../lib/errors.ts";
 import { backoffDelayMs } from "../lib/retry.ts";
 import { parseIp } from "../netlink/ip.ts";
-import { addressIn, type DhcpLease, leaseOf, numberIn, OPTION } from "./lease.ts";
+import { type AskedAt, addressIn, type DhcpLease, leaseOf, numberIn, OPTION } from "./lease.ts";
 import { BOOTREPLY, BOOTREQUEST, type DhcpMessage } from "./message.ts";
 
 export interface Incoming {
@@ -71,9 +71,9 @@ export async function takeLease(channel: DhcpChannel, asker: Asker, limits: Limi
         [OPTION.requestedAddress]: parseIp("ipv4", offer.address),
         [OPTION.serverIdentifier]: parseIp("ipv4", offer.server),
       });
-      const takenAtMs = limits.clock.nowMs();
+      const at = askedNow(limits);
       const granted = await ask(channel, choice, limits, (incoming) => {
-        const answer = answerOf(incoming, takenAtMs);
+        const answer = answerOf(incoming, at);
         if (answer instanceof ProtocolError) problem = `what ${named} grants cannot be used: ${answer.message}`;
         return answer instanceof ProtocolError ? undefined : answer;
       });
@@ -94,10 +94,10 @@ export async function extendLease(
   limits: Limits,
 ): Promise<DhcpLease | "refused" | undefined> {
   const base = request({ hardwareAddress: lease.hardwareAddress, broadcast: false, ciaddr: lease.address });
-  const takenAtMs = limits.clock.nowMs();
+  const at = askedNow(limits);
   try {
     return await ask(channel, withOptions(base, TYPE.request, {}), limits, (incoming) => {
-      const answer = answerOf(incoming, takenAtMs);
+      const answer = answerOf(incoming, at);
       if (answer instanceof ProtocolError) return undefined;
       return answer === "refused" || answer?.address === lease.address ? answer : undefined;
     });
@@ -176,16 +176,20 @@ function isAnswer(answer: DhcpMessage, { xid, hardwareAddress }: DhcpMessage): b
   return answer.op === BOOTREPLY && answer.xid === xid && answer.hardwareAddress === hardwareAddress;
 }
 
+function askedNow({ clock }: Limits): AskedAt {
+  return { takenAtMs: clock.nowMs(), takenUpMs: clock.upMs() };
+}
+
 /** `undefined` for a message that is neither yes nor no; a ProtocolError for a yes that cannot be used. */
 function answerOf(
   { message, hardwareAddress }: Incoming,
-  takenAtMs: number,
+  at: AskedAt,
 ): DhcpLease | "refused" | ProtocolError | undefined {
   const type = typeOf(message);
   if (type === TYPE.nak) return "refused";
   if (type !== TYPE.ack) return undefined;
   try {
-    return leaseOf({ message, serverHardwareAddress: hardwareAddress, takenAtMs });
+    return leaseOf({ message, serverHardwareAddress: hardwareAddress, ...at });
   } catch (error) {
     if (error instanceof ProtocolError) return error;
     throw error;

@@ -23,7 +23,7 @@ function lease(options: readonly (readonly [number, Uint8Array])[] = [], yiaddr 
     hardwareAddress: "02:00:00:00:00:01",
     options: new Map([...ALWAYS, ...options]),
   };
-  return leaseOf({ message, serverHardwareAddress: "02:00:00:00:00:02", takenAtMs: 1000 });
+  return leaseOf({ message, serverHardwareAddress: "02:00:00:00:00:02", takenAtMs: 1000, takenUpMs: 10 });
 }
 
 test("leaseOf() takes half and seven eighths of the time where the server does not say when to ask", () => {
@@ -34,6 +34,7 @@ test("leaseOf() takes half and seven eighths of the time where the server does n
     serverHardwareAddress: "02:00:00:00:00:02",
     hardwareAddress: "02:00:00:00:00:01",
     takenAtMs: 1000,
+    takenUpMs: 10,
     seconds: 60,
     renewAfterSeconds: 26.25,
     rebindAfterSeconds: 52.5,

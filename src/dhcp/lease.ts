@@ -40,6 +40,8 @@ export interface DhcpLease {
   readonly hardwareAddress: string;
   /** When it was asked for: from then on its time runs. */
   readonly takenAtMs: number;
+  /** The same by the time since boot, which no clock that is set changes; absent when it was another boot's. */
+  readonly takenUpMs?: number;
   /** Absent for ever. */
   readonly seconds?: number;
   /** T1: from then on the server is asked to extend it. */
@@ -54,14 +56,19 @@ const FOREVER = 0xffff_ffff;
 /** Below it IPv6 would be off; a server that says less has made a mistake, or none that helps. */
 const MIN_MTU = 1280;
 
-export interface Grant {
+/** When the server was asked. */
+export interface AskedAt {
+  readonly takenAtMs: number;
+  readonly takenUpMs: number;
+}
+
+export interface Grant extends AskedAt {
   readonly message: DhcpMessage;
   readonly serverHardwareAddress: string;
-  readonly takenAtMs: number;
 }
 
 /** Throws ProtocolError when something is missing without which the address cannot be used. */
-export function leaseOf({ message, serverHardwareAddress, takenAtMs }: Grant): DhcpLease {
+export function leaseOf({ message, serverHardwareAddress, takenAtMs, takenUpMs }: Grant): DhcpLease {
   const { options, yiaddr, hardwareAddress } = message;
   if (!isUsable(yiaddr)) throw new ProtocolError(`the server gives the address ${yiaddr}, which no link can have`);
   const server = addressIn(options, OPTION.serverIdentifier);
@@ -79,6 +86,7 @@ export function leaseOf({ message, serverHardwareAddress, takenAtMs }: Grant): D
     serverHardwareAddress,
     hardwareAddress,
     takenAtMs,
+    takenUpMs,
     ...timesOf(options, seconds),
     routes: routesIn(options),
     ...(mtu === undefined || mtu < MIN_MTU ? {} : { mtu }),

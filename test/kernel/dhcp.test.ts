@@ -84,6 +84,7 @@ test("Leases.take() has address, routes, MTU and times of dnsmasq, over a link t
   ]);
   const lease = await leases().take(await snapshot(ifname), undefined, undefined, never);
   const address = (ipJson("link", "show", "dev", ifname) as [{ address: string }])[0].address;
+  expect(Math.abs(systemClock.upMs() - (lease.takenUpMs ?? 0))).toBeLessThan(60_000);
   expect(lease).toMatchObject({
     address: "10.91.0.50",
     prefixLength: 24,

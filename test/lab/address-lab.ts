@@ -17,7 +17,6 @@ import { parseNetworkConfig } from "../../src/config/network-config.ts";
 import { startKernel } from "../../src/kernel/client.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { createLogger } from "../../src/lib/log.ts";
-import { uptimeMs } from "../../src/lib/uptime.ts";
 import { eventually } from "../fakes/eventually.ts";
 import type { ServerPlace } from "./dhcp-servers.ts";
 import { HostLinks } from "./links.ts";
@@ -96,8 +95,7 @@ export class AddressLab implements AsyncDisposable {
       raised: this.store.raisedLinks,
       onEvent,
     });
-    const upMs = () => uptimeMs("/proc");
-    const keeper = new LeaseKeeper({ ...common, upMs, kernel: kernel.scan, ferry, held, observer, onEvent });
+    const keeper = new LeaseKeeper({ ...common, kernel: kernel.scan, ferry, held, observer, onEvent });
     const stop = new AbortController();
     const watcher = new SlaacWatcher({ ...common, kernel: kernel.scan, ferry, held, observer });
     const running = [keeper.run(stop.signal), watcher.run(stop.signal)];
