@@ -13,7 +13,7 @@ export interface InventoryFacts {
   readonly addresses: readonly Address[];
   /** Routes of type RTN_UNICAST with prefix length 0, of all tables. */
   readonly defaultRoutes: readonly Route[];
-  /** By address: index of the link towards it. */
+  /** By address: index of the link towards it; an unreachable one is left out. */
   readonly routedBy: Readonly<Record<string, number>>;
   /** By ifname. */
   readonly locations: Readonly<Record<string, LinkLocation>>;

@@ -10,7 +10,6 @@ const CHILD_KINDS: ReadonlySet<string> = new Set(["vlan", "macvlan", "macvtap", 
  * is in another namespace.
  */
 export function bottomLink(link: Link, links: ReadonlyMap<number, Link>): Link {
-  if (!CHILD_KINDS.has(link.kind ?? "")) return link;
   const seen = new Set<Link>();
   for (let at = link; !seen.has(at); ) {
     seen.add(at);

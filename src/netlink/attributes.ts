@@ -36,17 +36,12 @@ export class AttributeReader {
   #length = 0;
   #type = 0;
 
-  /** `bytes`, or the reader whose bytes they are. */
-  constructor(bytes: Uint8Array | AttributeReader, start = 0, end = bytes.length) {
-    if (bytes instanceof AttributeReader) {
-      this.#bytes = bytes.#bytes;
-      this.#view = bytes.#view;
-    } else {
-      this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    }
-    if (start > end || end > this.#bytes.length)
-      throw new ProtocolError(`attributes from ${start} to ${end} do not fit`);
+  /** `sibling`: another reader of the same bytes, whose views of them are used. */
+  constructor(bytes: Uint8Array, start = 0, end = bytes.length, sibling?: AttributeReader) {
+    const { buffer, byteOffset, byteLength } = bytes;
+    this.#bytes = sibling === undefined ? Buffer.from(buffer, byteOffset, byteLength) : sibling.#bytes;
+    this.#view = sibling === undefined ? new DataView(buffer, byteOffset, byteLength) : sibling.#view;
+    if (start > end || end > bytes.length) throw new ProtocolError(`attributes from ${start} to ${end} do not fit`);
     this.#next = start;
     this.#end = end;
   }
@@ -130,7 +125,7 @@ export class AttributeReader {
 
   /** Reads the attributes within this one, after `skip` bytes of a fixed header. */
   nested(skip = 0): AttributeReader {
-    return new AttributeReader(this, this.#start + skip, this.#start + this.#length);
+    return new AttributeReader(this.#bytes, this.#start + skip, this.#start + this.#length, this);
   }
 
   #want(bytes: number): void {
