@@ -112,6 +112,11 @@ test(`no file is longer than ${MAX_LINES} lines`, () => {
   expect(long.map((file) => file.path)).toEqual([]);
 });
 
+test("localImports() sees imports of types, on one line and on several, and what is exported again", () => {
+  const text = `import type { A } from "./a.ts";\nimport {\n  type B,\n} from "../b.ts";\nexport type { C } from "./c.ts";\nimport d from "d";\n`;
+  expect(localImports(text)).toEqual(["./a.ts", "../b.ts", "./c.ts"]);
+});
+
 test("findCycle() finds a cycle when there is one", () => {
   const cyclic = new Map([
     ["a", ["b", "d"]],

@@ -1,9 +1,12 @@
 /** Addresses, routes, rules and neighbours against iproute2: what it made we read, what we make it reads. */
 
 import { expect, test } from "bun:test";
+import { inNetns } from "../../ffi/netns.ts";
 import type { KernelCalls, NamespaceState } from "../../src/kernel/calls.ts";
 import { kernelCalls } from "../../src/kernel/serve.ts";
 import type { LinkStep } from "../../src/kernel/steps.ts";
+import { listRoutes } from "../../src/netlink/routes.ts";
+import { NetlinkSocket } from "../../src/netlink/socket.ts";
 import { HeldTestNetns } from "../lab/held-netns.ts";
 import { failOnLeaks } from "../leaks.ts";
 
@@ -100,6 +103,31 @@ test("addRoute brings back every route that iproute2 made, to the letter, and ag
 function countLines(routes: readonly string[]): number {
   return routes.reduce((lines, route) => lines + 1 + (route.match(/nexthop/g)?.length ?? 0), 0);
 }
+
+test("listRoutes() of default routes tells those that lead somewhere, of both families and all tables", () => {
+  using calls = kernelCalls();
+  using netns = withLinks(calls);
+  for (const route of [
+    "-4 default via 10.0.0.2",
+    "-4 default via 10.1.0.2 table 100",
+    "-6 default via fd00::2",
+    "-4 local default dev v0 table 101",
+    "-4 blackhole default table 102",
+    "-4 10.99.0.0/16 via 10.0.0.2",
+  ]) {
+    const [family = "", ...rest] = route.split(" ");
+    netns.ip(family, "route", "add", ...rest);
+  }
+  const found = inNetns(netns.ref.fd, () => {
+    using socket = new NetlinkSocket();
+    return listRoutes(socket, { onlyDefault: true });
+  });
+  expect(found.map(({ destination, table, gateway }) => `${destination} ${table} ${gateway}`).sort()).toEqual([
+    "0.0.0.0/0 100 10.1.0.2",
+    "0.0.0.0/0 254 10.0.0.2",
+    "::/0 254 fd00::2",
+  ]);
+});
 
 test("addRoute refuses to take another route's place", () => {
   using calls = kernelCalls();
