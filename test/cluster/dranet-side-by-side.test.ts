@@ -33,7 +33,7 @@ beforeAll(async () => {
   cloud = new MetadataService("gce");
   cloud.answers.set("/computeMetadata/v1/instance/name", "documented");
   const args = ["--cloud-provider-hint=GCE", `--cloud-provider-options=gce.endpoint=${cloud.url}`];
-  both = await BothDrivers.start({ metadataHost: new URL(cloud.url).host, args });
+  both = await BothDrivers.start({ metadataHost: cloud.host, args });
 }, START_LIMIT_MS);
 afterAll(async () => {
   await both[Symbol.asyncDispose]();

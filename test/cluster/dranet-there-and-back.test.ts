@@ -3,14 +3,15 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { DRANET_IMAGE, importDranet, NoCloud } from "../lab/cluster/dranet-image.ts";
+import type { MetadataService } from "../fakes/metadata-service.ts";
+import { DRANET_IMAGE, importDranet, noCloud } from "../lab/cluster/dranet-image.ts";
 import type { Manifest } from "../lab/cluster/netferry.ts";
 import { NETFERRY_IMAGE } from "../lab/cluster/netferry-image.ts";
 import { until } from "../lab/cluster/wait.ts";
 import { byName, claimTemplate, type PublishedDevice, pod, type SliceObject } from "../lab/cluster/workload.ts";
 import { hostState } from "../lab/host-state.ts";
 import { hasLink, ip } from "../lab/links.ts";
-import { asDranet } from "./both-drivers.ts";
+import { asDranet, mended } from "./both-drivers.ts";
 import { isHome, NetferryLab, settled, type TestLink } from "./netferry-lab.ts";
 
 // With empty caches it begins with two builds.
@@ -28,13 +29,13 @@ const CONFIGURED = {
 const COPIED = { interface: { name: "net2" } };
 
 let lab: NetferryLab;
-let noCloud: NoCloud;
+let cloud: MetadataService;
 /** One has no address on the host, the other one brings its own. */
 let bare: TestLink;
 let addressed: TestLink;
 
 beforeAll(async () => {
-  noCloud = new NoCloud();
+  cloud = noCloud();
   lab = await NetferryLab.start({ install: false });
   await importDranet(lab.cluster, console.error);
   await lab.workload.create({
@@ -53,7 +54,7 @@ beforeAll(async () => {
 }, START_LIMIT_MS);
 afterAll(async () => {
   await lab[Symbol.asyncDispose]();
-  await noCloud[Symbol.asyncDispose]();
+  cloud[Symbol.dispose]();
 }, LIMIT_MS);
 
 let published: readonly PublishedDevice[];
@@ -68,10 +69,8 @@ test(
     await linksAre("back");
     expect(ip("addr", "show", "dev", addressed.ifname)).not.toContain(addressed.home);
     expect(ip("link", "show", "dev", bare.ifname)).toContain("mtu 1400");
-    ip("addr", "add", addressed.home, "brd", "+", "dev", addressed.ifname);
-    ip("link", "set", bare.ifname, "mtu", "1450");
-    bare = await asItIs(bare);
-    addressed = await asItIs(addressed);
+    addressed = await mended(addressed);
+    bare = await withoutAddress(await mended(bare));
   },
   LIMIT_MS,
 );
@@ -138,7 +137,7 @@ function dranetFirst(object: Manifest): void {
   if (object.kind !== "DaemonSet") return;
   const [container] = object["spec"].template.spec.containers;
   container.args = container.args.filter((arg: string) => arg !== NO_CLOUD_FLAG);
-  container.env.push({ name: "GCE_METADATA_HOST", value: noCloud.host });
+  container.env.push({ name: "GCE_METADATA_HOST", value: cloud.host });
 }
 
 async function changeImage(image: string): Promise<void> {

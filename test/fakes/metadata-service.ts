@@ -168,7 +168,12 @@ export class MetadataService implements Disposable {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#server.port}`;
+    return `http://${this.host}`;
+  }
+
+  /** `127.0.0.1:NNNN` */
+  get host(): string {
+    return `127.0.0.1:${this.#server.port}`;
   }
 
   /** Answers what was asked while it was silent, and all that comes. */

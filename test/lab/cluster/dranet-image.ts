@@ -1,6 +1,7 @@
 /** DRANET itself, built from its published module: what netferry takes the place of. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { MetadataService } from "../../fakes/metadata-service.ts";
 import { writeImages } from "../runtime/image.ts";
 import { build, programPath } from "./build.ts";
 import type { Cluster } from "./cluster.ts";
@@ -27,27 +28,13 @@ export async function importDranet(cluster: Cluster, say: (line: string) => void
 }
 
 /**
- * A metadata service that knows nothing of the machine: DRANET asks the one of Google's cloud wherever it runs, unless it
- * is told another address by `GCE_METADATA_HOST`.
+ * Google's metadata service that knows nothing of the machine: DRANET asks it wherever it runs, unless it is told another
+ * address by `GCE_METADATA_HOST`.
  */
-export class NoCloud implements AsyncDisposable {
-  readonly #server = Bun.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    fetch: ({ url }) => {
-      const { pathname } = new URL(url);
-      if (pathname.endsWith("/network-interfaces/")) return Response.json([]);
-      if (pathname.endsWith("/name") || pathname.endsWith("/machine-type")) return new Response("lab");
-      return new Response(null, { status: 404 });
-    },
-  });
-
-  /** `127.0.0.1:NNNN` */
-  get host(): string {
-    return `127.0.0.1:${this.#server.port}`;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server.stop(true);
-  }
+export function noCloud(): MetadataService {
+  const service = new MetadataService("gce");
+  service.answers.clear();
+  for (const what of ["name", "machine-type"]) service.answers.set(`/computeMetadata/v1/instance/${what}`, "lab");
+  service.answers.set("/computeMetadata/v1/instance/network-interfaces/?recursive=true&alt=json", []);
+  return service;
 }
