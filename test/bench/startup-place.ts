@@ -2,7 +2,7 @@
 
 import { BothDrivers, DRANET_ACCOUNT, type DriverName, mended } from "../cluster/both-drivers.ts";
 import { isHome, type NetferryLab, type TestLink } from "../cluster/netferry-lab.ts";
-import { NoCloud } from "../lab/cluster/dranet-image.ts";
+import { noCloud } from "../lab/cluster/dranet-image.ts";
 import { RequestCounter } from "../lab/cluster/requests.ts";
 import { until } from "../lab/cluster/wait.ts";
 import { byName, claimTemplate, pod } from "../lab/cluster/workload.ts";
@@ -52,8 +52,8 @@ export class StartupPlace implements AsyncDisposable {
   /** With as many links as pods of a turn want one at a time. */
   static async start(linkCount: number): Promise<StartupPlace> {
     await using owner = new AsyncDisposableStack();
-    const noCloud = owner.use(new NoCloud());
-    const both = owner.use(await BothDrivers.start({ metadataHost: noCloud.host }));
+    const { host: metadataHost } = owner.use(noCloud());
+    const both = owner.use(await BothDrivers.start({ metadataHost }));
     const { lab } = both;
     const links: TestLink[] = [];
     for (let i = 0; i < linkCount; i++) links.push(await lab.macvlan());

@@ -27,19 +27,16 @@ const { values } = parseArgs({
     write: { type: "boolean", default: false },
   },
 });
-const turns = Math.max(1, Math.round(Number(values.pods) / TURN));
-const idleSeconds = Number(values.idle);
+const turns = Math.max(1, Math.round(numberOf("pods") / TURN));
+const idleSeconds = numberOf("idle");
 const names = values["without-dranet"] ? (["netferry"] as const) : DRIVERS;
 
 await using place = await StartupPlace.start(TURN);
 await using watch = await PodWatch.start(place.lab.cluster);
 const loadBefore = load();
 const records = new Map(names.map((name) => [name, new StartupRecord()]));
-for (
-  let round = -1;
-  round < turns;
-  round++ // the first pods of a cluster are slower, and do not count
-)
+// The first pods of a cluster are slower, and do not count.
+for (let round = -1; round < turns; round++)
   for (const [name, record] of rotated([...records], round + 1)) {
     await place.run(name);
     for (const arm of rotated(ARMS, round + 1)) {
@@ -47,6 +44,7 @@ for (
       const times = await place.turn(arm, watch);
       if (round >= 0) record.add(arm, times, before, await place.counts());
     }
+    if ((await place.counts()).reads === 0) throw new Error(`the API server does not count the requests of ${name}`);
     console.error(`${name}: ${round + 1} of ${turns} turns`);
   }
 for (const [name, record] of records) {
@@ -58,6 +56,13 @@ for (const [name, record] of records) {
 const text = startupReport({ place, records, loadBefore, idleSeconds });
 console.log(text);
 if (values.write) write(text);
+
+function numberOf(option: "pods" | "idle"): number {
+  const value = Number(values[option]);
+  if (!Number.isInteger(value) || value < 1)
+    throw new Error(`--${option} ${values[option]} is not a whole number above 0.`);
+  return value;
+}
 
 function write(text: string): void {
   const page = readFileSync(PAGE, "utf8");
