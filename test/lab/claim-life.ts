@@ -43,6 +43,15 @@ export class ClaimLife implements AsyncDisposable {
     return this.node.claim(uniqueName("crash"), { devices: ifname, config });
   }
 
+  /** An agent that has prepared a claim of a device. */
+  async prepared(options: Parameters<TestNode["agent"]>[0] = {}) {
+    const { ifname, before } = await this.device();
+    const claim = this.claim(ifname);
+    const agent = await this.node.agent(options);
+    await this.node.kubelet.prepare(claim);
+    return { ifname, before, claim, agent };
+  }
+
   /** A sandbox of the claim's pod; `attempt` counts them. */
   runPod(claim: ClaimRef & { readonly podUid: string }, attempt = 0): Promise<Pod> {
     return this.run(claim.name, { uid: claim.podUid, attempt });

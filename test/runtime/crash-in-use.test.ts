@@ -15,10 +15,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
   test(
     "(d) killed while the pod runs: the pod keeps its link, the receipt holds, and the device comes home",
     async () => {
-      const { ifname, before } = await lab.life.device();
-      const claim = lab.life.claim(ifname);
-      const first = await lab.node.agent();
-      await lab.node.kubelet.prepare(claim);
+      const { ifname, before, claim, agent: first } = await lab.life.prepared();
       const pod = await lab.life.runPod(claim);
       const containerId = await lab.life.launch(pod, "main", claim);
       await first.kill();
@@ -37,10 +34,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
   test(
     "(e) killed before StopPodSandbox: a macvlan that died with its namespace is made anew",
     async () => {
-      const { ifname, before } = await lab.life.device();
-      const claim = lab.life.claim(ifname);
-      const first = await lab.node.agent();
-      await lab.node.kubelet.prepare(claim);
+      const { ifname, before, claim, agent: first } = await lab.life.prepared();
       const pod = await lab.life.runPod(claim);
       await lab.life.launch(pod, "main", claim);
       await first.kill();
@@ -84,10 +78,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
   test.each(["receiptRemoved", "moved", "restored"])(
     "(e) killed on the way home at detach.%s: the device is home after the restart",
     async (point) => {
-      const { ifname, before } = await lab.life.device();
-      const claim = lab.life.claim(ifname);
-      const first = await lab.node.agent({ faults: `kill:detach.${point}` });
-      await lab.node.kubelet.prepare(claim);
+      const { ifname, before, claim, agent: first } = await lab.life.prepared({ faults: `kill:detach.${point}` });
       const pod = await lab.life.runPod(claim);
       await lab.life.launch(pod, "main", claim);
       await lab.node.pods.stop(pod);
@@ -104,10 +95,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
   test(
     "(f) the sandbox is replaced while the agent is dead: the old receipt starts nothing, the new sandbox gets the device",
     async () => {
-      const { ifname } = await lab.life.device();
-      const claim = lab.life.claim(ifname);
-      const first = await lab.node.agent();
-      await lab.node.kubelet.prepare(claim);
+      const { ifname, claim, agent: first } = await lab.life.prepared();
       const old = await lab.life.runPod(claim);
       await lab.life.launch(old, "main", claim);
       await first.kill();
@@ -134,10 +122,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
   test(
     "(f) the sandbox is replaced while the agent runs: the device moves into the new one",
     async () => {
-      const { ifname, before } = await lab.life.device();
-      const claim = lab.life.claim(ifname);
-      const agent = await lab.node.agent();
-      await lab.node.kubelet.prepare(claim);
+      const { ifname, before, claim, agent } = await lab.life.prepared();
       const old = await lab.life.runPod(claim);
       await lab.life.launch(old, "main", claim);
       await lab.node.pods.stop(old);
@@ -153,10 +138,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
   test(
     "containerd restarts under a running pod: the device is home soon after the namespace file is gone",
     async () => {
-      const { ifname, before } = await lab.life.device();
-      const claim = lab.life.claim(ifname);
-      const agent = await lab.node.agent();
-      await lab.node.kubelet.prepare(claim);
+      const { ifname, before, claim, agent } = await lab.life.prepared();
       const pod = await lab.life.runPod(claim);
       await lab.life.launch(pod, "main", claim);
       await lab.node.lab.restart();

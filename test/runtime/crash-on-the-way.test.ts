@@ -35,10 +35,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
   test(
     "(b) killed between Prepare and RunPodSandbox: the named container is refused, the pod gets its link late",
     async () => {
-      const { ifname, before } = await lab.life.device();
-      const claim = lab.life.claim(ifname);
-      const first = await lab.node.agent();
-      await lab.node.kubelet.prepare(claim);
+      const { ifname, before, claim, agent: first } = await lab.life.prepared();
       await first.kill();
       const pod = await lab.life.runPod(claim);
       expect(await refusal(lab.life.launch(pod, "main", claim))).toContain("unresolvable CDI devices");
@@ -79,10 +76,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
   test.each(["held", "snapshot", "committed", "moved", "configured", "receipt"])(
     "(c) killed in the hook at attach.%s: no named container runs bare, and the pod gets its link",
     async (point) => {
-      const { ifname, before } = await lab.life.device();
-      const claim = lab.life.claim(ifname);
-      const first = await lab.node.agent({ faults: `kill:attach.${point}` });
-      await lab.node.kubelet.prepare(claim);
+      const { ifname, before, claim, agent: first } = await lab.life.prepared({ faults: `kill:attach.${point}` });
       const pod = await lab.life.runPod(claim);
       await first.died();
       if (point === "receipt") {
@@ -106,10 +100,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
   test(
     "(g) a second pod uses the same claim: its container never starts, with the agent or without",
     async () => {
-      const { ifname, before } = await lab.life.device();
-      const claim = lab.life.claim(ifname);
-      const agent = await lab.node.agent();
-      await lab.node.kubelet.prepare(claim);
+      const { ifname, before, claim, agent } = await lab.life.prepared();
       const pod = await lab.life.runPod(claim);
       await lab.life.launch(pod, "main", claim);
       const second = await lab.life.run("second");
@@ -131,10 +122,7 @@ describe.each(["sid", "trixie"] as const)("containerd of %s", (suite) => {
   test(
     "a container that does not name the claim is refused while the device cannot be attached",
     async () => {
-      const { ifname } = await lab.life.device();
-      const claim = lab.life.claim(ifname);
-      const agent = await lab.node.agent();
-      await lab.node.kubelet.prepare(claim);
+      const { ifname, claim, agent } = await lab.life.prepared();
       ip("link", "del", ifname);
       const pod = await lab.life.runPod(claim);
       expect(await refusal(lab.node.pods.launch(pod, { name: "bystander" }))).toContain(

@@ -37,16 +37,16 @@ const PROVIDERS = "ibverbs-providers";
 const PROVIDER_CONFIG = "etc/libibverbs.d";
 const SOFTWARE_PROVIDERS = ["rxe", "siw"];
 
-/** The path of its archive, which is kept by the versions of the packages. */
+/** The path of its archive, which is kept by what it holds and the versions of the packages. */
 export async function toolsImage(busybox: Package): Promise<string> {
   const owners = Object.keys(PROGRAMS) as (keyof typeof PROGRAMS)[];
   const packages = await debianPackages("bookworm", [...LIBRARIES, ...owners, PROVIDERS]);
-  const all = [busybox, ...Object.values(packages)];
-  const path = join(
-    CACHE,
-    "runtime",
-    `tools_${Bun.hash(all.map(({ root }) => basename(root)).join()).toString(16)}.tar`,
-  );
+  const parts = [
+    PROGRAMS,
+    SOFTWARE_PROVIDERS,
+    ...[busybox, ...Object.values(packages)].map(({ root }) => basename(root)),
+  ];
+  const path = join(CACHE, "runtime", `tools_${Bun.hash(JSON.stringify(parts)).toString(16)}.tar`);
   if (existsSync(path)) return path;
   const programs = owners.flatMap((owner) => PROGRAMS[owner].map((name) => programIn(packages[owner], name)));
   const providers = SOFTWARE_PROVIDERS.map((name) => providerIn(packages[PROVIDERS], name));
