@@ -6,10 +6,11 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { describeError } from "../../src/lib/errors.ts";
 import { DRIVERS } from "../cluster/both-drivers.ts";
 import { load } from "./machine.ts";
 import { PodWatch } from "./pod-watch.ts";
+import { type StartupOptions, startupOptions } from "./startup-options.ts";
 import { ARMS, StartupPlace } from "./startup-place.ts";
 import { StartupRecord, startupReport } from "./startup-report.ts";
 
@@ -19,17 +20,9 @@ const END = "<!-- end of figures of startup -->";
 /** Pods of one turn of an arm; each has a link that waits for it. */
 const TURN = 10;
 
-const { values } = parseArgs({
-  options: {
-    pods: { type: "string", default: "100" },
-    idle: { type: "string", default: "600" },
-    "without-dranet": { type: "boolean", default: false },
-    write: { type: "boolean", default: false },
-  },
-});
-const turns = Math.max(1, Math.round(numberOf("pods") / TURN));
-const idleSeconds = numberOf("idle");
-const names = values["without-dranet"] ? (["netferry"] as const) : DRIVERS;
+const { pods, idleSeconds, hasDranet, writes } = options();
+const turns = Math.max(1, Math.round(pods / TURN));
+const names = hasDranet ? DRIVERS : (["netferry"] as const);
 
 await using place = await StartupPlace.start(TURN);
 await using watch = await PodWatch.start(place.lab.cluster);
@@ -55,13 +48,15 @@ for (const [name, record] of records) {
 
 const text = startupReport({ place, records, loadBefore, idleSeconds });
 console.log(text);
-if (values.write) write(text);
+if (writes) write(text);
 
-function numberOf(option: "pods" | "idle"): number {
-  const value = Number(values[option]);
-  if (!Number.isInteger(value) || value < 1)
-    throw new Error(`--${option} ${values[option]} is not a whole number above 0.`);
-  return value;
+function options(): StartupOptions {
+  try {
+    return startupOptions(process.argv.slice(2));
+  } catch (error) {
+    console.error(describeError(error));
+    process.exit(2);
+  }
 }
 
 function write(text: string): void {
